@@ -1,0 +1,75 @@
+// A Consul agent as muster sees it: what it holds, and how to change it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "muster/host.h"
+#include "muster/plan.h"
+#include "muster/result.h"
+#include "muster/service.h"
+
+namespace muster {
+
+// One service that the agent holds, ours or not.
+struct ActualService {
+  std::string id;
+  std::string name;
+  std::vector<std::string> tags;
+  std::string address;
+  int port = 0;  // the agent accepts ports outside 0..65535
+  Meta meta;
+  int weight_passing = 1;
+  int weight_warning = 1;
+  bool enable_tag_override = false;
+  std::vector<std::string> check_ids;      // sorted; without `_service_maintenance:<id>`
+  std::optional<std::string> maintenance;  // the reason (the check's Notes), when the service is in maintenance
+  friend bool operator==(const ActualService&, const ActualService&) = default;
+};
+
+// A successful read. There is no Actual for an agent that could not be read whole.
+struct Actual {
+  std::vector<ActualService> services;  // sorted by id
+  friend bool operator==(const Actual&, const Actual&) = default;
+};
+
+struct Failure {
+  std::string service_id;
+  Error error;
+};
+
+// What became of a plan. Actions after a peer failure are not tried: the next plan holds them again.
+struct Applied {
+  std::vector<Action> done;
+  std::vector<Failure> failures;  // one a refused item (Fault::Item), or the one that ended the run (Fault::Retry)
+};
+
+// Thread: used by one worker at a time. Neither call throws; both honour the deadlines given at construction.
+class Agent {
+ public:
+  virtual ~Agent() = default;
+  Agent() = default;
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  virtual Result<Actual> read(std::stop_token stop) = 0;
+  // Sends the plan's actions in order, one request in flight.
+  virtual Applied apply(const Plan& plan, std::stop_token stop) = 0;
+};
+
+// Makes agents for one worker thread and owns that thread's connections; never shared between threads.
+class Agents {
+ public:
+  virtual ~Agents() = default;
+  Agents() = default;
+  Agents(const Agents&) = delete;
+  Agents& operator=(const Agents&) = delete;
+
+  // The agent lives no longer than this object.
+  virtual std::unique_ptr<Agent> at(const AgentKey& key) = 0;
+};
+
+}  // namespace muster
