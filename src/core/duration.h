@@ -1,0 +1,15 @@
+// Go-style durations, as Consul, Nomad and mesos-consul write them.
+#pragma once
+
+#include <chrono>
+#include <string_view>
+
+#include "muster/result.h"
+
+namespace muster {
+
+// "500ms", "10s", "1m30s", "1.5h", "0"; units ns, us, ms, s, m, h; no sign. Rounds down to milliseconds.
+// Error (Fault::Leave): what would be right; the caller adds the flag and the value.
+Result<std::chrono::milliseconds> parse_duration(std::string_view text);
+
+}  // namespace muster
