@@ -1,0 +1,54 @@
+#include "core/canonical.h"
+
+#include <xxhash.h>
+
+#include <array>
+#include <cstdio>
+
+namespace muster {
+namespace {
+
+// Length-prefixed, so that no two definitions give the same bytes.
+void put(std::string& out, const std::string& text) {
+  out += std::to_string(text.size());
+  out += ':';
+  out += text;
+}
+
+void put(std::string& out, const Check& check) {
+  for (const std::string* field : {&check.id, &check.name, &check.http, &check.tcp, &check.grpc, &check.ttl,
+                                   &check.interval, &check.timeout}) {
+    put(out, *field);
+  }
+  put(out, std::to_string(check.args.size()));
+  for (const std::string& arg : check.args) put(out, arg);
+}
+
+}  // namespace
+
+std::string definition_hash(const Service& service) {
+  std::string bytes = "1";  // version of this form
+  put(bytes, service.id);
+  put(bytes, service.name);
+  put(bytes, service.address);
+  put(bytes, std::to_string(service.port));
+  put(bytes, std::to_string(service.weight_passing));
+  put(bytes, std::to_string(service.weight_warning));
+  put(bytes, service.enable_tag_override ? "1" : "0");
+  put(bytes, std::to_string(service.tags.size()));
+  for (const std::string& tag : service.tags) put(bytes, tag);
+  for (const auto& [key, value] : service.meta) {
+    if (key == kMetaHash) continue;
+    put(bytes, key);
+    put(bytes, value);
+  }
+  for (const Check& check : service.checks) put(bytes, check);
+
+  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  std::array<char, 33> text{};
+  std::snprintf(text.data(), text.size(), "%016llx%016llx", static_cast<unsigned long long>(hash.high64),
+                static_cast<unsigned long long>(hash.low64));
+  return text.data();
+}
+
+}  // namespace muster

@@ -1,0 +1,71 @@
+#include "muster/guard.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace muster {
+namespace {
+
+std::string mark(const Meta& meta, const char* key) {
+  const auto found = meta.find(key);
+  return found == meta.end() ? std::string() : found->second;
+}
+
+// What the slice named in the service's own marks says of its instance.
+Proof proof_of(const Meta& marks, const Wanted& wanted) {
+  const std::string source = mark(marks, kMetaSource);
+  const std::string host = mark(marks, kMetaHost);
+  const std::string instance = mark(marks, kMetaInstance);
+  for (const WantedSlice& each : wanted.slices) {
+    if (each.source != source || each.host.id != host) continue;
+    const Slice& slice = *each.slice;
+    if (slice.instances.contains(instance)) return Proof::Rules;
+    if (std::binary_search(slice.ended.begin(), slice.ended.end(), instance)) return Proof::Ended;
+    return slice.complete ? Proof::Absent : Proof::Unproven;
+  }
+  const bool settled = std::find(wanted.settled.begin(), wanted.settled.end(), source) != wanted.settled.end();
+  return settled ? Proof::Absent : Proof::Unproven;
+}
+
+std::string explain(Proof proof) {
+  switch (proof) {
+    case Proof::Ended: return "the scheduler says that it ended";
+    case Proof::Absent: return "absent from a complete read";
+    case Proof::Rules: return "runs, but the rules do not want it";
+    case Proof::Unproven: break;
+  }
+  return "not seen, and nothing proves that it ended";
+}
+
+// Empty when the action may go ahead.
+std::string objection(Action& action, const Wanted& wanted, const Owner& owner, const GuardPolicy& policy) {
+  if (action.verb == Verb::Deregister) {
+    if (!action.service.id.starts_with(owner.prefix + ":") || mark(action.marks, kMetaOwner) != owner.id) {
+      return "foreign";
+    }
+    action.proof = proof_of(action.marks, wanted);
+    action.why = explain(action.proof);
+    if (action.proof == Proof::Unproven) return "unproven";
+  }
+  if (policy.standby) return "standby";
+  if (policy.dry_run) return "dry-run";
+  return "";
+}
+
+}  // namespace
+
+Plan allow(Plan plan, const Wanted& wanted, const Owner& owner, const GuardPolicy& policy) {
+  std::vector<Action> allowed;
+  for (Action& action : plan.actions) {
+    const std::string reason = objection(action, wanted, owner, policy);
+    if (reason.empty()) {
+      allowed.push_back(std::move(action));
+    } else {
+      plan.held.push_back({std::move(action), reason});
+    }
+  }
+  plan.actions = std::move(allowed);
+  return plan;
+}
+
+}  // namespace muster

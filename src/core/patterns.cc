@@ -1,0 +1,100 @@
+#include "core/patterns.h"
+
+#include <re2/re2.h>
+
+#include <cctype>
+#include <utility>
+
+namespace muster {
+namespace {
+
+re2::StringPiece piece(std::string_view text) { return {text.data(), text.size()}; }
+
+std::unique_ptr<RE2> make(const std::string& pattern) {
+  RE2::Options options;
+  options.set_log_errors(false);
+  options.set_max_mem(64 << 20);  // hundreds of patterns in one
+  return std::make_unique<RE2>(pattern, options);
+}
+
+}  // namespace
+
+struct Patterns::Compiled {
+  std::unique_ptr<RE2> all;                 // (?:p1)|(?:p2)|...
+  std::vector<std::unique_ptr<RE2>> each;   // for capture groups
+};
+
+Patterns::Patterns() = default;
+Patterns::~Patterns() = default;
+Patterns::Patterns(Patterns&&) noexcept = default;
+Patterns& Patterns::operator=(Patterns&&) noexcept = default;
+
+Result<Patterns> Patterns::compile(std::string_view flag, const std::vector<std::string>& patterns) {
+  Patterns out;
+  if (patterns.empty()) return out;
+  const auto wrong = [&](const std::string& pattern, const std::string& what) {
+    return fail(Fault::Leave, "--" + std::string(flag) + "=" + pattern + ": " + what +
+                                  "; give a regular expression in RE2 syntax, such as ^web-.*");
+  };
+  out.compiled_ = std::make_unique<Compiled>();
+  std::string all;
+  for (const std::string& pattern : patterns) {
+    if (pattern.empty()) return wrong(pattern, "an empty pattern matches everything");
+    auto compiled = make(pattern);
+    if (!compiled->ok()) return wrong(pattern, compiled->error());
+    all += (all.empty() ? "(?:" : "|(?:") + pattern + ")";
+    out.compiled_->each.push_back(std::move(compiled));
+  }
+  out.compiled_->all = make(all);
+  if (!out.compiled_->all->ok()) return wrong(patterns.front() + " and others", out.compiled_->all->error());
+  return out;
+}
+
+bool Patterns::empty() const { return compiled_ == nullptr; }
+
+bool Patterns::match(std::string_view text) const {
+  return compiled_ && RE2::PartialMatch(piece(text), *compiled_->all);
+}
+
+std::optional<std::string> Patterns::first_group(std::string_view text) const {
+  if (!match(text)) return std::nullopt;
+  for (const auto& pattern : compiled_->each) {
+    std::string group;
+    if (pattern->NumberOfCapturingGroups() > 0 && RE2::PartialMatch(piece(text), *pattern, &group)) return group;
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> Patterns::without_group() const {
+  std::vector<std::string> out;
+  if (!compiled_) return out;
+  for (const auto& pattern : compiled_->each) {
+    if (pattern->NumberOfCapturingGroups() == 0) out.push_back(pattern->pattern());
+  }
+  return out;
+}
+
+std::optional<char> impossible_literal(std::string_view pattern, std::string_view also) {
+  constexpr std::string_view kMeta = R"(\.+*?()|[]{}^$)";
+  // Flags may fold case, classes and alternatives may avoid the character: no verdict on those.
+  if (pattern.find_first_of("|[\\") != std::string_view::npos) return std::nullopt;
+  if (pattern.find("(?") != std::string_view::npos) return std::nullopt;
+  const auto possible = [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || also.find(c) != std::string_view::npos;
+  };
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const char c = pattern[i];
+    if (kMeta.find(c) != std::string_view::npos || possible(c)) continue;
+    const char next = i + 1 < pattern.size() ? pattern[i + 1] : '\0';
+    if (next == '?' || next == '*' || next == '{') continue;
+    // A quantifier behind an enclosing group may make it optional as well.
+    if (pattern.find(")?", i) != std::string_view::npos || pattern.find(")*", i) != std::string_view::npos ||
+        pattern.find("){", i) != std::string_view::npos) {
+      continue;
+    }
+    return c;
+  }
+  return std::nullopt;
+}
+
+}  // namespace muster

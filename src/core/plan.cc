@@ -1,0 +1,204 @@
+// make_plan: one merge over two lists sorted by id.
+#include "muster/plan.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "muster/wanted.h"
+
+namespace muster {
+namespace {
+
+constexpr char kOurReason[] = "muster: ";  // how a maintenance of ours is known
+
+const std::string* find_meta(const Meta& meta, const char* key) {
+  const auto found = meta.find(key);
+  return found == meta.end() ? nullptr : &found->second;
+}
+
+std::string join(const std::vector<std::string>& items) {
+  std::string out = "[";
+  for (const std::string& item : items) out += (out.size() > 1 ? " " : "") + item;
+  return out + "]";
+}
+
+// Every difference that an update would mend, for people; empty when there is none.
+class Difference {
+ public:
+  Difference(const Service& wanted, const ActualService& actual) {
+    text("name", actual.name, wanted.name);
+    if (!wanted.enable_tag_override) text("tags", join(actual.tags), join(wanted.tags), actual.tags == wanted.tags);
+    text("address", actual.address, wanted.address);
+    text("port", std::to_string(actual.port), std::to_string(wanted.port));
+    if (actual.weight_passing != wanted.weight_passing || actual.weight_warning != wanted.weight_warning) {
+      add("weights differ");
+    }
+    if (actual.enable_tag_override != wanted.enable_tag_override) add("EnableTagOverride differs");
+    for (const Check& check : wanted.checks) {
+      if (!std::binary_search(actual.check_ids.begin(), actual.check_ids.end(), check.id)) {
+        add("check " + check.id + " is missing");
+      }
+    }
+    meta(wanted.meta, actual.meta);
+  }
+
+  const std::string& why() const { return why_; }
+
+ private:
+  void add(const std::string& what) { why_ += (why_.empty() ? "" : "; ") + what; }
+  void text(const char* field, const std::string& from, const std::string& to) { text(field, from, to, from == to); }
+  void text(const char* field, const std::string& from, const std::string& to, bool equal) {
+    if (!equal) add(std::string(field) + ": " + from + " -> " + to);
+  }
+  // The hash changes with everything else; it speaks only when it alone differs.
+  void meta(const Meta& wanted, const Meta& actual) {
+    if (wanted == actual) return;
+    Meta left = actual;
+    Meta right = wanted;
+    left.erase(kMetaHash);
+    right.erase(kMetaHash);
+    if (left != right) {
+      for (const auto& [key, value] : right) {
+        const std::string* old = find_meta(left, key.c_str());
+        if (old == nullptr || *old != value) add("Meta " + key + ": " + (old ? *old : "") + " -> " + value);
+      }
+      for (const auto& [key, value] : left) {
+        if (!right.contains(key)) add("Meta " + key + " is not wanted");
+      }
+    } else if (why_.empty()) {
+      add("definition changed");
+    }
+  }
+
+  std::string why_;
+};
+
+class Planner {
+ public:
+  explicit Planner(const Owner& owner) : owner_(owner) {}
+
+  void missing(const Service& wanted) {
+    put(Verb::Register, wanted, "not in the agent");
+    maintenance(wanted, std::nullopt);
+  }
+
+  void present(const Service& wanted, const ActualService& actual) {
+    const std::string* owner = find_meta(actual.meta, kMetaOwner);
+    if (owner != nullptr && *owner != owner_.id) {
+      plan_.conflicts.push_back({wanted.id, "belongs to owner " + *owner});
+      return;
+    }
+    std::string why = owner == nullptr ? "claims an unmarked service" : Difference(wanted, actual).why();
+    if (why.empty()) {
+      ++plan_.equal;
+    } else {
+      put(Verb::Update, wanted, std::move(why));
+    }
+    stale_checks(wanted, actual);
+    maintenance(wanted, actual.maintenance);
+  }
+
+  void unwanted(const ActualService& actual) {
+    const std::string* owner = find_meta(actual.meta, kMetaOwner);
+    const bool under_prefix = actual.id.starts_with(owner_.prefix + ":");
+    const bool marked = owner != nullptr && *owner == owner_.id;
+    if (under_prefix && marked) {
+      Action action{Verb::Deregister, {}, "", "not wanted", Proof::Unproven, actual.meta};
+      action.service.id = actual.id;
+      action.service.name = actual.name;
+      removals_.push_back(std::move(action));
+    } else if ((under_prefix && owner == nullptr) || marked) {
+      plan_.stale.push_back(actual.id);
+    }
+  }
+
+  // New before old: registrations, then checks and maintenance, then removals.
+  Plan finish() {
+    for (auto* later : {&states_, &removals_}) {
+      plan_.actions.insert(plan_.actions.end(), std::make_move_iterator(later->begin()),
+                           std::make_move_iterator(later->end()));
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  void put(Verb verb, const Service& wanted, std::string why) {
+    plan_.actions.push_back({verb, wanted, "", std::move(why), Proof::Unproven, {}});
+  }
+
+  void state(Verb verb, const Service& wanted, std::string check_id, std::string why) {
+    Action action{verb, {}, std::move(check_id), std::move(why), Proof::Unproven, {}};
+    action.service.id = wanted.id;
+    action.service.name = wanted.name;
+    action.service.maintenance = wanted.maintenance;
+    states_.push_back(std::move(action));
+  }
+
+  // Only ids that we (or mesos-consul, whose services we claim) could have given: others hang their checks on ours.
+  void stale_checks(const Service& wanted, const ActualService& actual) {
+    const std::string base = "service:" + wanted.id;
+    for (const std::string& id : actual.check_ids) {
+      const bool ours = id == base || id.starts_with(base + ":");
+      const bool kept = std::any_of(wanted.checks.begin(), wanted.checks.end(),
+                                    [&](const Check& check) { return check.id == id; });
+      if (ours && !kept) state(Verb::DeregisterCheck, wanted, id, "check " + id + " is not wanted");
+    }
+  }
+
+  void maintenance(const Service& wanted, const std::optional<std::string>& actual) {
+    if (wanted.maintenance && !actual) {
+      state(Verb::EnableMaintenance, wanted, "", *wanted.maintenance);
+    } else if (!wanted.maintenance && actual && actual->starts_with(kOurReason)) {
+      state(Verb::DisableMaintenance, wanted, "", "no longer: " + *actual);
+    }
+  }
+
+  const Owner& owner_;
+  Plan plan_;
+  std::vector<Action> states_;
+  std::vector<Action> removals_;
+};
+
+}  // namespace
+
+Plan make_plan(const Desired& desired, const Actual& actual, const Owner& owner) {
+  Planner planner(owner);
+  auto wanted = desired.services.begin();
+  auto held = actual.services.begin();
+  while (wanted != desired.services.end() || held != actual.services.end()) {
+    const bool no_wanted = wanted == desired.services.end();
+    const bool no_held = held == actual.services.end();
+    if (no_held || (!no_wanted && wanted->id < held->id)) {
+      planner.missing(*wanted++);
+    } else if (no_wanted || held->id < wanted->id) {
+      planner.unwanted(*held++);
+    } else {
+      planner.present(*wanted++, *held++);
+    }
+  }
+  return planner.finish();
+}
+
+std::string_view to_string(Verb verb) {
+  switch (verb) {
+    case Verb::Register: return "register";
+    case Verb::Update: return "update";
+    case Verb::DeregisterCheck: return "deregister_check";
+    case Verb::EnableMaintenance: return "enable_maintenance";
+    case Verb::DisableMaintenance: return "disable_maintenance";
+    case Verb::Deregister: return "deregister";
+  }
+  return "other";
+}
+
+std::string_view to_string(Proof proof) {
+  switch (proof) {
+    case Proof::Unproven: return "unproven";
+    case Proof::Ended: return "ended";
+    case Proof::Absent: return "absent";
+    case Proof::Rules: return "rules";
+  }
+  return "other";
+}
+
+}  // namespace muster
