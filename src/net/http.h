@@ -28,17 +28,17 @@ struct HttpOptions {
   std::chrono::milliseconds connect_timeout{1000};
   std::chrono::milliseconds timeout{5000};  // whole exchange (HttpClient); silence between bytes (HttpStream)
   std::size_t max_body = 64u << 20;         // a larger answer is an error (HttpClient)
-  std::string basic_auth;                   // "user:password"
-  TlsSettings tls;
+  std::string basic_auth{};                 // "user:password"
+  TlsSettings tls{};
   friend bool operator==(const HttpOptions&, const HttpOptions&) = default;
 };
 
 struct Request {
   std::string method = "GET";
-  std::string base;  // "http://h:p", "https://h:p" or "unix:///path/to.sock"
-  std::string path;  // begins with '/', already percent-encoded, with its query
-  std::string body;
-  std::vector<std::string> headers;  // "Name: value"
+  std::string base{};  // "http://h:p", "https://h:p" or "unix:///path/to.sock"
+  std::string path{};  // begins with '/', already percent-encoded, with its query
+  std::string body{};
+  std::vector<std::string> headers{};  // "Name: value"
 };
 
 struct Response {

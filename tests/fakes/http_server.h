@@ -15,8 +15,8 @@ namespace muster::fakes {
 struct HttpRequest {
   std::size_t listener = 0;  // index of the address it came in on
   std::string method;
-  std::string target;  // as sent, with the query
-  std::string path;    // percent-decoded, without the query
+  std::string target;                          // as sent, with the query
+  std::string path;                            // percent-decoded, without the query
   std::map<std::string, std::string> query;    // decoded
   std::map<std::string, std::string> headers;  // names in lower case
   std::string body;
@@ -33,8 +33,8 @@ enum class Manner : std::uint8_t {
 
 struct HttpReply {
   int status = 200;
-  std::string body;
-  std::vector<std::string> headers;  // "Name: value"; Content-Length is added unless `stream`
+  std::string body{};
+  std::vector<std::string> headers{};  // "Name: value"; Content-Length is added unless `stream`
   Manner manner = Manner::Proper;
   std::chrono::milliseconds delay{0};  // before the first byte; other connections go on meanwhile
   // An endless chunked answer: after `body`, whatever push(stream_id) sends, until finish(stream_id).
