@@ -1,0 +1,44 @@
+#include "run/signals.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdint>
+
+namespace muster::run {
+
+Signals::Signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set, number);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  signals_ = signalfd(-1, &set, SFD_CLOEXEC);
+  wake_ = eventfd(0, EFD_CLOEXEC);
+}
+
+Signals::~Signals() {
+  close(signals_);
+  close(wake_);
+}
+
+std::optional<int> Signals::wait(std::stop_token stop) {
+  const std::stop_callback wake(stop, [this] {
+    const std::uint64_t one = 1;
+    if (write(wake_, &one, sizeof one) < 0) return;  // full: it is readable anyway
+  });
+  for (;;) {
+    pollfd fds[] = {{signals_, POLLIN, 0}, {wake_, POLLIN, 0}};
+    if (poll(fds, 2, -1) < 0) continue;
+    if ((fds[0].revents & POLLIN) != 0) {
+      signalfd_siginfo info{};
+      if (read(signals_, &info, sizeof info) == sizeof info) return static_cast<int>(info.ssi_signo);
+    }
+    if (stop.stop_requested()) return std::nullopt;
+  }
+}
+
+}  // namespace muster::run
