@@ -37,7 +37,7 @@ void append_entry(std::string& out, const std::string& left, const std::string& 
 std::string description(const Flag& flag) {
   std::string text = flag.help;
   if (flag.repeatable) text += " (repeatable)";
-  if (!flag.fallback.empty() && !flag.secret) text += " [default: " + flag.fallback + "]";
+  if (!flag.fallback.empty() && flag.fallback != "false" && !flag.secret) text += " [default: " + flag.fallback + "]";
   return text;
 }
 

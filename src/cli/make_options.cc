@@ -1,0 +1,74 @@
+#include <algorithm>
+
+#include "cli/options.h"
+
+namespace muster::cli {
+namespace {
+
+bool given(const Parsed& parsed, const char* flag) { return parsed.given.contains(flag); }
+
+// --listen wins over --healthcheck*. Without either the loopback default stays, also with --compat: mesos-consul
+// would not listen then, but /ready and /metrics on loopback change nothing for the outside.
+Result<void> settle_listen(Options& options, const Parsed& parsed) {
+  const bool any = given(parsed, "healthcheck") || given(parsed, "healthcheck-ip") || given(parsed, "healthcheck-port");
+  if (!any) return {};
+  if (given(parsed, "listen")) {
+    options.warnings.push_back("--healthcheck, --healthcheck-ip and --healthcheck-port have no effect beside --listen");
+    return {};
+  }
+  if (!given(parsed, "healthcheck")) {
+    options.warnings.push_back("--healthcheck-ip and --healthcheck-port have no effect without --healthcheck");
+    return {};
+  }
+  const Options::Healthcheck& check = options.healthcheck;
+  if (!check.enabled) {
+    options.listen.clear();
+    return {};
+  }
+  std::string ip = check.ip;
+  if (ip.empty() && !options.rules.compat) ip = "127.0.0.1";
+  if (ip.find(':') != ip.npos && !ip.starts_with('[')) ip = "[" + ip + "]";
+  auto listen = parse_listen(ip + ":" + std::to_string(check.port));
+  if (!listen) return fail(Fault::Leave, parsed.given.at("healthcheck-ip") + "=" + check.ip + ": not an IP address");
+  options.listen = std::move(*listen);
+  return {};
+}
+
+std::vector<const Module*> configured(const Modules& modules) {
+  std::vector<const Module*> found;
+  for (const auto& module : modules) {
+    if (module->configured()) found.push_back(module.get());
+  }
+  return found;
+}
+
+Result<void> settle_owner(Options& options, const Modules& modules) {
+  const std::vector<const Module*> sources = configured(modules);
+  if (sources.empty()) {
+    std::string message = "no source is configured; give at least one:";
+    for (const auto& module : modules) message += "\n  " + std::string(module->name()) + ": " + module->usage();
+    return fail(Fault::Leave, message);
+  }
+  if (!options.rules.owner.empty()) return {};
+  if (sources.size() > 1) {
+    return fail(Fault::Leave,
+                "several sources are configured, and each would name the cluster differently; give --owner=NAME");
+  }
+  auto owner = sources.front()->default_owner();
+  if (!owner) return tl::unexpected(owner.error());
+  options.rules.owner = std::move(*owner);
+  return {};
+}
+
+}  // namespace
+
+Result<void> make_options(Options& options, const Parsed& parsed, const Modules& modules) {
+  if (auto listen = settle_listen(options, parsed); !listen) return listen;
+  if (auto owner = settle_owner(options, modules); !owner) return owner;
+  if (options.rules.service_id_prefix.empty()) {
+    options.rules.service_id_prefix = options.rules.compat ? "mesos-consul" : "muster";
+  }
+  return {};
+}
+
+}  // namespace muster::cli

@@ -1,0 +1,189 @@
+#include "cli/options.h"
+
+#include "cli/setters.h"
+#include "core/text.h"
+
+#ifndef MUSTER_VERSION
+#define MUSTER_VERSION "0.0.0"
+#endif
+
+namespace muster::cli {
+namespace {
+
+constexpr char kExamples[] =
+    "  Mesos, leader found through ZooKeeper:\n"
+    "    muster --zk=zk://zk1:2181,zk2:2181/mesos --blacklist='^task\\.'\n"
+    "  See what would change, without writing:\n"
+    "    muster --zk=zk://zk1:2181/mesos --once --dry-run\n"
+    "  In place of mesos-consul, with its ids, names and checks:\n"
+    "    muster --compat=mesos-consul --zk=zk://zk1:2181/mesos --healthcheck\n"
+    "  One Consul agent for everything:\n"
+    "    muster --mesos-master=http://10.0.0.11:5050 --consul-agent=http://127.0.0.1:8500\n";
+
+Setter set_compat(bool& target) {
+  return [&target](const std::string& value) -> Result<void> {
+    if (value != "mesos-consul") return fail(Fault::Leave, "not known; the only one is mesos-consul");
+    target = true;
+    return {};
+  };
+}
+
+// Both become parts of ids and Meta: what Consul would clip or alter is refused at once.
+Setter set_identity(std::string& target) {
+  return [&target](const std::string& value) -> Result<void> {
+    if (value.empty() || value.size() > 255 || !printable(value)) {
+      return fail(Fault::Leave, "not usable; give 1 to 255 bytes of UTF-8 without control characters");
+    }
+    target = value;
+    return {};
+  };
+}
+
+Setter set_level(Options& options) {
+  return [&options](const std::string& value) -> Result<void> {
+    static const std::pair<const char*, log::Level> kLevels[] = {
+        {"debug", log::Level::Debug},  {"info", log::Level::Info},   {"warn", log::Level::Warn},
+        {"warning", log::Level::Warn}, {"error", log::Level::Error}, {"fatal", log::Level::Error},
+        {"panic", log::Level::Error}};
+    for (const auto& [name, level] : kLevels) {
+      if (lower(value) == name) {
+        options.log_level = level;
+        return {};
+      }
+    }
+    if (!options.rules.compat) return fail(Fault::Leave, "not a level; give debug, info, warn or error");
+    options.log_level = log::Level::Warn;
+    options.warnings.push_back(
+        "--log-level is not one of debug, info, warn and error; using warn, as mesos-consul does");
+    return {};
+  };
+}
+
+Setter set_ip_order(std::vector<AddressKind>& target) {
+  return [&target](const std::string& value) -> Result<void> {
+    static const std::pair<const char*, AddressKind> kKinds[] = {{"netinfo", AddressKind::NetInfo},
+                                                                 {"mesos", AddressKind::Mesos},
+                                                                 {"docker", AddressKind::Docker},
+                                                                 {"host", AddressKind::Host}};
+    std::vector<AddressKind> order;
+    const std::vector<std::string> names = split_commas(value);
+    for (const std::string& name : names) {
+      for (const auto& [known, kind] : kKinds) {
+        if (name == known) order.push_back(kind);
+      }
+    }
+    if (order.empty() || order.size() != names.size()) {
+      return fail(Fault::Leave, "unknown source of addresses; give a comma list of netinfo, mesos, docker and host");
+    }
+    target = order;
+    return {};
+  };
+}
+
+Setter set_any(std::string& target) {
+  return [&target](const std::string& value) -> Result<void> {
+    target = value;
+    return {};
+  };
+}
+
+Setter set_list(std::vector<std::string>& target) {
+  return [&target](const std::string& value) -> Result<void> {
+    target = split_commas(value);
+    return {};
+  };
+}
+
+Setter set_listen(std::string& target) {
+  return [&target](const std::string& value) -> Result<void> {
+    auto listen = parse_listen(value);
+    if (!listen) return tl::unexpected(listen.error());
+    target = std::move(*listen);
+    return {};
+  };
+}
+
+Flag flag(std::string name, std::string value, std::string help, std::string fallback, Setter set) {
+  return {std::move(name), std::move(value), std::move(help), std::move(fallback), false, false, std::move(set)};
+}
+
+Flag repeatable(std::string name, std::string value, std::string help, Setter set) {
+  return {std::move(name), std::move(value), std::move(help), "", true, false, std::move(set)};
+}
+
+// --compat stands first: the setters of others look at it.
+FlagGroup general_group(Options& o) {
+  return {"General",
+          {flag("compat", "NAME", "Give the ids, names, tags and checks of NAME; only mesos-consul is known", "",
+                set_compat(o.rules.compat)),
+           flag("config", "FILE", "Read settings from FILE, `name = value` lines", "", set_text(o.config_file)),
+           flag("owner", "NAME",
+                "Identity of this cluster in Consul, in the Meta of every service; two clusters must not share one",
+                "from the source", set_identity(o.rules.owner)),
+           flag("once", "",
+                "Make Consul true once and exit: 0 done, 1 something failed, 2 usage, 3 held back or still different",
+                "false", set_switch(o.run.once)),
+           flag("dry-run", "", "Write nothing; print what would be done, and why", "false", set_switch(o.run.dry_run)),
+           flag("log-level", "LEVEL", "Least level that is logged: debug, info, warn or error", "info", set_level(o))}};
+}
+
+FlagGroup rules_group(Options& o) {
+  RuleSettings& r = o.rules;
+  return {
+      "Rules",
+      {repeatable("whitelist", "REGEX", "Only services whose final name matches (RE2, unanchored)",
+                  append_text(r.whitelist)),
+       repeatable("blacklist", "REGEX", "Leave out services whose final name matches; wins over --whitelist",
+                  append_text(r.blacklist)),
+       repeatable("fw-whitelist", "REGEX", "Only tasks of frameworks whose name matches", append_text(r.fw_whitelist)),
+       repeatable("fw-blacklist", "REGEX", "Leave out tasks of frameworks whose name matches",
+                  append_text(r.fw_blacklist)),
+       repeatable("shared-service-name", "REGEX", "The first capture group of a matching task name names the service",
+                  append_text(r.shared_service_name)),
+       repeatable("task-tag", "TEXT:TAG[,TAG]", "Add the tags to services whose name contains TEXT",
+                  append_text(r.task_tag)),
+       flag("group-separator", "TEXT", "What an underscore in a task name becomes", "nothing",
+            set_any(r.group_separator)),
+       flag("service-port-label", "LABEL", "Task label that lists the indexes, from 0, of the ports to register", "",
+            set_any(r.service_port_label)),
+       flag("mesos-ip-order", "LIST", "Where an address is taken from: netinfo, mesos, docker and host, in order",
+            "netinfo,mesos,host", set_ip_order(r.ip_order)),
+       flag("service-name", "NAME", "Service name of the scheduler's own hosts", "mesos", set_text(r.service_name)),
+       flag("service-tags", "LIST", "Each role tag of a host becomes role.TAG for every TAG of this comma list", "",
+            set_list(r.service_tags)),
+       flag("service-id-prefix", "TEXT",
+            "Every service id begins with TEXT and a colon; with --compat the default is mesos-consul", "muster",
+            set_identity(r.service_id_prefix)),
+       flag("enable-script-checks", "", "Let a task's check_script label run programs on its host", "false",
+            set_switch(r.enable_script_checks))}};
+}
+
+FlagGroup running_group(Options& o) {
+  return {
+      "Running",
+      {flag("listen", "ADDR:PORT", "Serve /metrics, /health and /ready here; :PORT is all interfaces, off is nowhere",
+            "127.0.0.1:24476", set_listen(o.listen)),
+       flag("healthcheck", "", "As in mesos-consul: listen at --healthcheck-ip and --healthcheck-port", "false",
+            set_switch(o.healthcheck.enabled)),
+       flag("healthcheck-ip", "ADDR", "Address for --healthcheck; with --compat all interfaces if not given",
+            "127.0.0.1", set_any(o.healthcheck.ip)),
+       flag("healthcheck-port", "PORT", "Port for --healthcheck", "24476", set_number(o.healthcheck.port, 1, 65535)),
+       flag("workers", "N", "Consul agents worked on at the same time, at most", "32",
+            set_number(o.run.workers, 1, 1024)),
+       flag("audit-interval", "DURATION", "Each Consul agent is compared again this often, change or not", "10m",
+            set_duration(o.run.audit_interval, std::chrono::seconds(1)))}};
+}
+
+}  // namespace
+
+std::vector<FlagGroup> flag_groups(Options& options, const Modules& modules) {
+  std::vector<FlagGroup> groups{general_group(options)};
+  for (const auto& module : modules) groups.push_back(module->flags());
+  groups.push_back(rules_group(options));
+  groups.push_back(running_group(options));
+  return groups;
+}
+
+Program make_program() { return {"muster", MUSTER_VERSION, "keeps Consul true to what schedulers run", {}, kExamples}; }
+
+}  // namespace muster::cli
