@@ -72,7 +72,11 @@ void AgentQueue::done(const AgentKey& agent, bool succeeded) {
     state.marked = true;  // a failure is its own reason to come back
     state.due = Clock::now() + delay(++state.failures);
   }
-  if (state.marked) enqueue(agent, state);
+  if (state.marked) {
+    enqueue(agent, state);
+  } else {
+    states_.erase(agent);
+  }
   if (ready_.empty() && busy_main_ == 0) drained_.notify_all();
 }
 
@@ -81,12 +85,6 @@ AgentQueue::Clock::duration AgentQueue::delay(unsigned failures) {
   const auto base = std::min<std::chrono::milliseconds>(grown, kLongestDelay);
   const auto percent = std::uniform_int_distribution<int>(75, 125)(jitter_);
   return base * percent / 100;
-}
-
-void AgentQueue::forget(const AgentKey& agent) {
-  const std::lock_guard lock(mutex_);
-  const auto found = states_.find(agent);
-  if (found != states_.end() && !found->second.marked && !found->second.busy) states_.erase(found);
 }
 
 AgentQueue::Depth AgentQueue::depth() const {

@@ -34,8 +34,6 @@ class AgentQueue {
   // Blocks until an agent of this lane is due; nullopt when stopped. The caller must call done() for it.
   std::optional<AgentKey> take(Lane lane, std::stop_token stop);
   void done(const AgentKey& agent, bool succeeded);
-  // Forgets an agent that serves nobody; one that is marked or busy stays.
-  void forget(const AgentKey& agent);
 
   Depth depth() const;
   // Workers that wait in take() for this lane.

@@ -1,0 +1,154 @@
+#include "run/daemon.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <csignal>
+#include <mutex>
+#include <utility>
+
+#include "log/log.h"
+
+namespace muster::run {
+namespace {
+
+std::vector<std::string> names(const std::vector<NamedSource>& sources) {
+  std::vector<std::string> out;
+  for (const NamedSource& each : sources) out.push_back(each.name);
+  return out;
+}
+
+void sleep_for(std::chrono::milliseconds time, std::stop_token stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, std::move(stop), time, [] { return false; });
+}
+
+}  // namespace
+
+Daemon::Daemon(Parts parts)
+    : parts_(std::move(parts)),
+      board_(parts_.resolver),
+      rules_(parts_.rules),
+      journal_(names(parts_.sources), parts_.settings.once && parts_.settings.dry_run),
+      workers_(
+          queue_, parts_.settings.workers,
+          [this] { return Reconciler(board_, rules_, parts_.make_agents(), {parts_.settings.dry_run, false}); },
+          [this](const Report& each) { report(each); }) {}
+
+Daemon::~Daemon() = default;
+
+void Daemon::report(const Report& report) {
+  journal_.record(report);
+  if (parts_.on_report) parts_.on_report(report);
+  if (report.hosts == 0 && !report.failed() && report.plan.held.empty()) {
+    board_.retire(report.agent);
+    journal_.forget(report.agent);
+  }
+}
+
+void Daemon::post(const std::string& name, const Update& update) {
+  for (const AgentKey& agent : board_.post(name, update)) queue_.mark(agent);
+  workers_.poke();
+}
+
+void Daemon::feed(const NamedSource& source, std::stop_token stop) {
+  while (!stop.stop_requested()) feed_once(source, stop);
+}
+
+bool Daemon::feed_once(const NamedSource& source, std::stop_token stop) {
+  const Result<Update> answer = source.source->next(stop);
+  if (stop.stop_requested()) return false;
+  if (answer) post(source.name, *answer);
+  journal_.source(source.name, answer);
+  if (parts_.on_answer) parts_.on_answer(source.name, answer, board_.instances(source.name));
+  return answer.has_value();
+}
+
+void Daemon::mark_all() {
+  for (const AgentKey& agent : board_.agents()) queue_.mark(agent);
+  workers_.poke();
+}
+
+// Every agent once an interval, each at a moment of its own, so that an audit is a trickle and not a wave.
+void Daemon::audit(std::stop_token stop) {
+  const auto interval = parts_.settings.audit_interval;
+  const auto slots = std::clamp<std::int64_t>(interval / std::chrono::milliseconds(100), 1, 60);
+  for (std::int64_t slot = 0; !stop.stop_requested(); slot = (slot + 1) % slots) {
+    sleep_for(interval / slots, stop);
+    for (const AgentKey& agent : board_.agents()) {
+      const auto own = static_cast<std::int64_t>(std::hash<std::string>{}(agent.url) % static_cast<std::size_t>(slots));
+      if (own == slot) queue_.mark(agent);
+    }
+    workers_.poke();
+  }
+}
+
+void Daemon::reload() {
+  auto rules = parts_.reload();
+  if (parts_.on_reload) parts_.on_reload(rules.has_value());
+  if (!rules) {
+    log::error("reload", {{"state", "the old rules stay in force"}, {"error", rules.error().message}});
+    return;
+  }
+  for (const std::string& warning : (*rules)->warnings()) log::warn("rules", {{"warning", warning}});
+  rules_.set(std::move(*rules));
+  log::info("reload", {{"state", "rules and tokens read again"}});
+  mark_all();
+}
+
+int Daemon::run(Signals& signals) {
+  std::vector<std::jthread> threads;
+  for (const NamedSource& source : parts_.sources) {
+    threads.emplace_back([this, &source](std::stop_token stop) { feed(source, std::move(stop)); });
+  }
+  threads.emplace_back([this](std::stop_token stop) { audit(std::move(stop)); });
+  for (;;) {
+    const auto signal = signals.wait({});
+    if (signal == SIGHUP) reload();
+    if (signal == SIGTERM || signal == SIGINT) break;
+  }
+  log::info("stop", {{"state", "services stay registered"}});
+  for (std::jthread& thread : threads) thread.request_stop();
+  workers_.stop();
+  return 0;
+}
+
+int Daemon::run_once(Signals& signals) {
+  workers_.no_retries();
+  std::atomic<std::size_t> silent{parts_.sources.size()};
+  std::stop_source all;
+  std::vector<std::jthread> feeders;
+  for (const NamedSource& source : parts_.sources) {
+    feeders.emplace_back([&] {
+      while (!all.stop_requested()) {
+        if (!feed_once(source, all.get_token())) continue;
+        --silent;
+        return;
+      }
+    });
+  }
+  // Ends the wait for sources and for workers alike.
+  std::jthread clock([&](std::stop_token stop) {
+    sleep_for(parts_.settings.once_timeout, stop);
+    if (!stop.stop_requested()) all.request_stop();
+  });
+  std::jthread interrupt([&](std::stop_token stop) {
+    while (const auto signal = signals.wait(stop)) {
+      if (signal == SIGTERM || signal == SIGINT) all.request_stop();
+    }
+  });
+  for (std::jthread& feeder : feeders) feeder.join();
+  clock.request_stop();
+  clock.join();
+  const bool interrupted = silent > 0 || !queue_.drained(all.get_token());
+  interrupt.request_stop();
+  workers_.stop();
+
+  const Journal::Totals sums = journal_.totals();
+  if (interrupted || sums.failing > 0) return 1;
+  return sums.held.empty() && sums.conflicts == 0 ? 0 : 3;
+}
+
+}  // namespace muster::run

@@ -1,0 +1,76 @@
+// The parts put together: sources feed the board, the board marks agents, workers make them true.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "muster/agent.h"
+#include "muster/rules.h"
+#include "muster/source.h"
+#include "run/board.h"
+#include "run/journal.h"
+#include "run/queue.h"
+#include "run/reconciler.h"
+#include "run/settings.h"
+#include "run/signals.h"
+#include "run/workers.h"
+
+namespace muster::run {
+
+struct NamedSource {
+  std::string name;
+  std::unique_ptr<Source> source;
+};
+
+// What the daemon is made of; everything that differs between a test and the real program.
+struct Parts {
+  RunSettings settings;
+  std::vector<NamedSource> sources;
+  Resolver resolver;
+  std::function<std::unique_ptr<Agents>()> make_agents;  // one a worker thread
+  std::shared_ptr<const Rules> rules;
+  // SIGHUP: rules and tokens read again. On an error the old ones stay in force.
+  std::function<Result<std::shared_ptr<const Rules>>()> reload;
+  // After every report and every answer of a source, for metrics. Any thread.
+  std::function<void(const Report&)> on_report;
+  std::function<void(const std::string& source, const Result<Update>&, std::size_t instances)> on_answer;
+  std::function<void(bool succeeded)> on_reload;
+};
+
+class Daemon {
+ public:
+  explicit Daemon(Parts parts);
+  ~Daemon();
+
+  // Until SIGTERM or SIGINT, which leave every service registered; exit code 0.
+  int run(Signals& signals);
+  // One pass over everything. Exit code: 0 converged, 1 something failed, 3 held or still different.
+  int run_once(Signals& signals);
+
+  // Any thread, any time.
+  Readiness readiness() const { return journal_.readiness(); }
+  Journal::Totals totals() const { return journal_.totals(); }
+  AgentQueue::Depth depth() const { return queue_.depth(); }
+  std::string plans() const { return journal_.plans(); }
+
+ private:
+  void feed(const NamedSource& source, std::stop_token stop);
+  bool feed_once(const NamedSource& source, std::stop_token stop);
+  void post(const std::string& name, const Update& update);
+  void audit(std::stop_token stop);
+  void reload();
+  void mark_all();
+  void report(const Report& report);
+
+  Parts parts_;
+  Board board_;
+  AgentQueue queue_;
+  RulesInForce rules_;
+  Journal journal_;
+  Workers workers_;
+};
+
+}  // namespace muster::run

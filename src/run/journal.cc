@@ -1,0 +1,178 @@
+#include "run/journal.h"
+
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "core/plan_text.h"
+#include "log/log.h"
+
+namespace muster::run {
+namespace {
+
+// Says each thing once for as long as it holds: a remark that was made last time as well is not repeated.
+class Once {
+ public:
+  explicit Once(std::vector<std::uint64_t>& told) : told_(told) {}
+  ~Once() {
+    std::sort(now_.begin(), now_.end());
+    told_ = std::move(now_);
+  }
+  Once(const Once&) = delete;
+  Once& operator=(const Once&) = delete;
+
+  bool fresh(const std::string& remark) {
+    const std::uint64_t hash = std::hash<std::string>{}(remark);
+    now_.push_back(hash);
+    return !std::binary_search(told_.begin(), told_.end(), hash);
+  }
+
+ private:
+  std::vector<std::uint64_t>& told_;
+  std::vector<std::uint64_t> now_;
+};
+
+void tell_rejections(Once& once, const std::vector<Rejection>& rejections, const std::string& where) {
+  for (const Rejection& each : rejections) {
+    const std::string reason(to_string(each.reason));
+    if (!once.fresh("rejected " + reason + each.instance + each.detail)) continue;
+    log::warn("skipped", {{"where", where}, {"reason", reason}, {"instance", each.instance}, {"detail", each.detail}});
+  }
+}
+
+void tell_done(const Report& report) {
+  for (const Action& action : report.applied.done) {
+    log::info(to_string(action.verb), {{"agent", report.agent.url},
+                                       {"service", action.service.name},
+                                       {"id", action.service.id},
+                                       {"why", action.why}});
+  }
+}
+
+void tell_failures(Once& once, const Report& report) {
+  for (const Failure& failure : report.applied.failures) {
+    if (!once.fresh("failed " + failure.service_id + failure.error.message)) continue;
+    log::warn("refused", {{"agent", report.agent.url}, {"id", failure.service_id}, {"error", failure.error.message}});
+  }
+}
+
+void tell_standing(Once& once, const Report& report) {
+  for (const Held& held : report.plan.held) {
+    if (!once.fresh("held " + held.reason + held.action.service.id + std::string(to_string(held.action.verb)))) continue;
+    log::info("held", {{"agent", report.agent.url},
+                       {"action", std::string(to_string(held.action.verb))},
+                       {"id", held.action.service.id},
+                       {"reason", held.reason},
+                       {"why", held.action.why}});
+  }
+  for (const Conflict& conflict : report.plan.conflicts) {
+    if (!once.fresh("conflict " + conflict.service_id + conflict.detail)) continue;
+    log::warn("conflict", {{"agent", report.agent.url}, {"id", conflict.service_id}, {"detail", conflict.detail}});
+  }
+  for (const std::string& id : report.plan.stale) {
+    if (!once.fresh("stale " + id)) continue;
+    log::warn("stale", {{"agent", report.agent.url}, {"id", id}, {"detail", "unmarked, matches nothing; kept"}});
+  }
+}
+
+// The peer's failure, if there was one; refused items are told on their own.
+std::string peer_error(const Report& report) {
+  if (report.unreadable) return report.unreadable->message;
+  for (const Failure& failure : report.applied.failures) {
+    if (failure.error.fault != Fault::Item) return failure.error.message;
+  }
+  return "";
+}
+
+}  // namespace
+
+Journal::Journal(std::vector<std::string> sources, bool keep_plans) : keep_plans_(keep_plans) {
+  for (std::string& name : sources) sources_[std::move(name)];
+}
+
+void Journal::source(const std::string& name, const Result<Update>& answer) {
+  const std::lock_guard lock(mutex_);
+  SourceState& state = sources_[name];
+  if (!answer) {
+    if (state.error != answer.error().message) log::warn("source", {{"source", name}, {"error", answer.error().message}});
+    state.error = answer.error().message;
+    return;
+  }
+  if (!state.error.empty() || !state.answered) log::info("source", {{"source", name}, {"state", "answers"}});
+  state.answered = true;
+  state.error.clear();
+  Once once(state.told);
+  tell_rejections(once, answer->rejections, name);
+}
+
+void Journal::record(const Report& report) {
+  const std::lock_guard lock(mutex_);
+  AgentState& state = agents_[report.agent];
+  std::string error = peer_error(report);
+  if (!error.empty() && state.error.empty()) log::warn("agent", {{"agent", report.agent.url}, {"error", error}});
+  if (error.empty() && !state.error.empty()) log::info("agent", {{"agent", report.agent.url}, {"state", "answers"}});
+  state.error = std::move(error);
+  state.failing = report.failed();
+  if (report.unreadable) return;  // what stood before still stands
+
+  tell_done(report);
+  {
+    Once once(state.told);
+    tell_rejections(once, report.rejections, report.agent.url);
+    tell_failures(once, report);
+    tell_standing(once, report);
+  }
+  state.conflicts = report.plan.conflicts.size();
+  state.held.clear();
+  for (const Held& held : report.plan.held) ++state.held[held.reason];
+  if (keep_plans_) state.plan = plan_text(report.agent, report.plan);
+}
+
+void Journal::forget(const AgentKey& agent) {
+  const std::lock_guard lock(mutex_);
+  agents_.erase(agent);
+}
+
+Journal::Totals Journal::totals() const {
+  const std::lock_guard lock(mutex_);
+  Totals out;
+  out.agents = agents_.size();
+  for (const auto& [agent, state] : agents_) {
+    if (state.failing) ++out.failing;
+    out.conflicts += state.conflicts;
+    for (const auto& [reason, count] : state.held) out.held[reason] += count;
+  }
+  return out;
+}
+
+Readiness Journal::readiness() const {
+  const Totals sums = totals();
+  Readiness out{true, {}};
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, state] : sources_) {
+    if (state.answered && state.error.empty()) continue;
+    out.ready = false;
+    out.details.push_back("source " + name + ": " + (state.error.empty() ? "has not answered yet" : state.error));
+  }
+  if (sums.agents > 0 && sums.failing == sums.agents) out.ready = false;
+  if (sums.failing > 0) {
+    out.details.push_back("agents failing: " + std::to_string(sums.failing) + " of " + std::to_string(sums.agents));
+    for (const auto& [agent, state] : agents_) {
+      if (state.error.empty()) continue;
+      out.details.push_back("agent " + agent.url + ": " + state.error);
+      if (out.details.size() > 20) break;
+    }
+  }
+  for (const auto& [reason, count] : sums.held) out.details.push_back("held: " + std::to_string(count) + " " + reason);
+  if (sums.conflicts > 0) out.details.push_back("conflicts: " + std::to_string(sums.conflicts));
+  return out;
+}
+
+std::string Journal::plans() const {
+  const std::lock_guard lock(mutex_);
+  std::string out;
+  for (const auto& [agent, state] : agents_) out += state.plan;
+  return out;
+}
+
+}  // namespace muster::run
