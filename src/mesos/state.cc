@@ -1,0 +1,556 @@
+#include "mesos/state.h"
+
+#include <rapidjson/error/en.h>
+#include <rapidjson/reader.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "mesos/grammar.h"
+#include "mesos/task.h"
+
+namespace muster::mesos {
+namespace {
+
+using Groups = std::map<std::string, std::string, std::less<>>;
+
+// The reader's input: 64 KiB pulled at a time. A failed pull and a broken limit look like the end of the input to the
+// reader; `problem` says which it was.
+class PullStream {
+ public:
+  using Ch = char;
+
+  PullStream(const Pull& pull, const StateLimits& limits) : pull_(pull), limits_(limits) { refill(); }
+
+  Ch Peek() const { return at_ < end_ ? buffer_[at_] : '\0'; }
+  Ch Take() {
+    if (at_ >= end_) return '\0';
+    const Ch taken = buffer_[at_++];
+    if (at_ == end_) refill();
+    return taken;
+  }
+  std::size_t Tell() const { return before_ + at_; }
+
+  // The reader never writes to its input.
+  Ch* PutBegin() { return nullptr; }
+  void Put(Ch) {}
+  void Flush() {}
+  std::size_t PutEnd(Ch*) { return 0; }
+
+  void token_done() { token_ = Tell(); }
+  const std::optional<Error>& problem() const { return problem_; }
+  // False: a zero byte stands in the document where the reader took it for its end.
+  bool at_end() const { return at_ >= end_; }
+
+ private:
+  void refill() {
+    before_ += end_;
+    at_ = end_ = 0;
+    if (problem_ || ended_) return;
+    if (before_ > limits_.document) return stop("is larger than " + std::to_string(limits_.document) + " bytes");
+    if (before_ > token_ + limits_.token)
+      return stop("holds a value of more than " + std::to_string(limits_.token) + " bytes");
+    Result<std::size_t> got = pull_(buffer_.data(), buffer_.size());
+    if (!got) {
+      problem_ = std::move(got.error());
+    } else {
+      end_ = *got;
+      ended_ = end_ == 0;
+    }
+  }
+  void stop(const std::string& what) { problem_ = Error{Fault::Keep, "state of the master " + what}; }
+
+  const Pull& pull_;
+  const StateLimits& limits_;
+  std::size_t at_ = 0;
+  std::size_t end_ = 0;
+  std::size_t before_ = 0;  // bytes of the document ahead of the buffer
+  std::size_t token_ = 0;   // where the last token ended
+  bool ended_ = false;
+  std::optional<Error> problem_;
+  std::array<char, 64u << 10> buffer_;
+};
+
+class Decoder {
+ public:
+  using Ch = char;
+
+  Decoder(PullStream& stream, const Groups& groups, const StateLimits& limits)
+      : stream_(stream), known_groups_(groups), limits_(limits) {}
+
+  // The reader's events; false ends the reading.
+  bool Null() { return scalar(); }
+  bool Bool(bool value) {
+    if (scalar()) on_bool(target_, value);
+    return true;
+  }
+  bool Int(int value) { return number(value); }
+  bool Uint(unsigned value) { return number(value); }
+  bool Int64(std::int64_t value) { return number(static_cast<double>(value)); }
+  bool Uint64(std::uint64_t value) { return number(static_cast<double>(value)); }
+  bool Double(double value) { return number(value); }
+  bool RawNumber(const Ch*, rapidjson::SizeType, bool) { return scalar(); }
+  bool String(const Ch* text, rapidjson::SizeType size, bool) {
+    if (scalar() && target_ != Node::None) on_text(target_, {text, size});
+    return true;
+  }
+  bool Key(const Ch* text, rapidjson::SizeType size, bool) {
+    stream_.token_done();
+    target_ = top().node == Node::None ? Node::None : child(top().node, {text, size});
+    return true;
+  }
+  bool StartObject() {
+    const Node node = next();
+    return push({is_object(node) ? node : Node::None, false}) && begin();
+  }
+  bool StartArray() {
+    const Node node = next();
+    if (node == Node::Task) reject_item("a task is not an object");
+    return push({element(node) != Node::None ? node : Node::None, true}) && begin();
+  }
+  bool EndObject(rapidjson::SizeType) {
+    const Node node = top().node;
+    --depth_;
+    if (node != Node::None) end(node);
+    return true;
+  }
+  bool EndArray(rapidjson::SizeType) {
+    if (top().node == Node::Agents) agents_read_ = true;
+    --depth_;
+    return true;
+  }
+
+  Result<State> take();
+
+ private:
+  struct Frame {
+    Node node = Node::None;
+    bool array = false;
+  };
+  // A task that came before its agent or the name of its framework.
+  struct Late {
+    std::string agent;
+    std::string framework;
+    Instance instance;
+  };
+
+  Frame top() const { return depth_ == 0 ? Frame{} : frames_[depth_ - 1]; }
+  Node next() const {
+    if (depth_ == 0) return Node::Root;
+    return top().array ? element(top().node) : target_;
+  }
+  bool push(Frame frame) {
+    stream_.token_done();
+    if (depth_ >= std::min(limits_.depth, frames_.size())) return false;
+    frames_[depth_++] = frame;
+    return true;
+  }
+  // Every value that is neither object nor array passes here; leaves what it is in target_.
+  bool scalar() {
+    stream_.token_done();
+    if (top().array) {
+      target_ = Node::None;
+      if (element(top().node) == Node::Task) reject_item("a task is not an object");
+    }
+    return true;
+  }
+  bool number(double value) {
+    if (scalar()) on_number(target_, value);
+    return true;
+  }
+  void reject(Reason reason, const std::string& item, std::string detail) {
+    if (state_.rejections.size() < limits_.rejections) state_.rejections.push_back({reason, item, std::move(detail)});
+  }
+  void reject_item(std::string detail) {
+    reject(Reason::NoId, "", std::move(detail));
+    state_.whole = false;
+  }
+
+  bool begin();
+  void end(Node node);
+  void on_text(Node node, std::string_view text);
+  void on_number(Node node, double value);
+  void on_bool(Node node, bool value);
+  void end_agent();
+  void end_framework();
+  void end_task();
+  void end_label();
+  void end_network();
+  void keep(AgentTasks& tasks);
+  const AgentInfo* agent(std::string_view id) const;
+  void pack(AgentTasks& tasks, const AgentInfo* host, Instance& instance) const;
+  void pack_late();
+
+  PullStream& stream_;
+  const Groups& known_groups_;
+  const StateLimits& limits_;
+  std::array<Frame, 64> frames_;
+  std::size_t depth_ = 0;
+  Node target_ = Node::None;
+
+  State state_;
+  bool saw_agents_ = false;
+  bool saw_frameworks_ = false;
+  bool agents_read_ = false;
+  std::map<std::string, std::size_t, std::less<>> agent_index_;
+  std::vector<Late> late_;
+
+  AgentInfo agent_;
+  std::string agent_pid_;
+  RecoveredAgent recovered_;
+  std::string framework_id_;
+  std::optional<std::string> framework_name_;
+  TaskDraft task_;
+  StatusDraft status_;
+  std::size_t addresses_before_ = 0;  // of status_ when the present network began
+  std::string network_ip_;
+  Port port_;
+  std::optional<double> port_number_;
+  Label label_;
+  bool label_sound_ = true;
+};
+
+bool Decoder::begin() {
+  switch (top().node) {
+    case Node::Agents:
+      saw_agents_ = true;
+      break;
+    case Node::RecoveredAgents:
+      state_.recovered.emplace();
+      break;
+    case Node::Frameworks:
+      saw_frameworks_ = true;
+      break;
+    case Node::Agent:
+      agent_ = {};
+      agent_pid_.clear();
+      break;
+    case Node::Recovered:
+      recovered_ = {};
+      break;
+    case Node::Framework:
+      framework_id_.clear();
+      framework_name_.reset();
+      break;
+    case Node::Task:
+      task_.reset();
+      break;
+    case Node::Status:
+      status_ = {};
+      break;
+    case Node::Network:
+      addresses_before_ = status_.networks.size();
+      network_ip_.clear();
+      break;
+    case Node::Port:
+      port_ = {};
+      port_number_.reset();
+      break;
+    case Node::Label:
+      label_ = {};
+      label_sound_ = true;
+      break;
+    default:
+      break;
+  }
+  return true;
+}
+
+void Decoder::end(Node node) {
+  switch (node) {
+    case Node::Agent:
+      end_agent();
+      break;
+    case Node::Recovered:
+      state_.recovered->push_back(std::move(recovered_));
+      break;
+    case Node::Framework:
+      end_framework();
+      break;
+    case Node::Task:
+      end_task();
+      break;
+    case Node::Port:
+      task_.add_discovery_port(std::move(port_), port_number_);
+      break;
+    case Node::Label:
+      end_label();
+      break;
+    case Node::Status:
+      task_.add_status(std::move(status_));
+      break;
+    case Node::Network:
+      end_network();
+      break;
+    default:
+      break;
+  }
+}
+
+std::string lower(std::string_view text) {
+  std::string low(text);
+  std::transform(low.begin(), low.end(), low.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return low;
+}
+
+void Decoder::on_text(Node node, std::string_view text) {
+  switch (node) {
+    case Node::Version:
+      state_.master.version = text;
+      break;
+    case Node::MasterId:
+      state_.master.id = text;
+      break;
+    case Node::Cluster:
+      state_.master.cluster = text;
+      break;
+    case Node::MasterPid:
+      state_.master.pid = text;
+      break;
+    case Node::Leader:
+      state_.master.leader = text;
+      break;
+    case Node::MasterHostname:
+      state_.master.hostname = text;
+      break;
+    case Node::AgentId:
+      agent_.id = text;
+      break;
+    case Node::AgentHostname:
+      agent_.hostname = text;
+      break;
+    case Node::AgentPid:
+      agent_pid_ = text;
+      break;
+    case Node::RecoveredId:
+      recovered_.id = text;
+      break;
+    case Node::RecoveredHostname:
+      recovered_.hostname = text;
+      break;
+    case Node::FrameworkId:
+      framework_id_ = text;
+      break;
+    case Node::FrameworkName:
+      framework_name_ = text;
+      break;
+    case Node::TaskId:
+      task_.instance.id = text;
+      break;
+    case Node::TaskName:
+      task_.instance.name = text;
+      break;
+    case Node::TaskFramework:
+      task_.framework = text;
+      break;
+    case Node::TaskAgent:
+      task_.agent = text;
+      break;
+    case Node::TaskState:
+      task_.state = text;
+      break;
+    case Node::ResourcePorts:
+      task_.resource_ports = text;
+      break;
+    case Node::PortName:
+      port_.name = text;
+      break;
+    case Node::PortProtocol:
+      port_.protocol = lower(text);
+      if (port_.protocol != "tcp" && port_.protocol != "udp") port_.protocol.clear();
+      break;
+    case Node::LabelKey:
+      label_.key = text;
+      break;
+    case Node::LabelValue:
+      label_.value = text;
+      break;
+    case Node::StatusState:
+      status_.state = text;
+      break;
+    case Node::NetworkIp:
+      network_ip_ = text;
+      break;
+    case Node::AddressIp:
+      if (is_ip(text)) status_.networks.push_back({AddressKind::NetInfo, std::string(text)});
+      break;
+    default:
+      break;
+  }
+}
+
+void Decoder::on_number(Node node, double value) {
+  switch (node) {
+    case Node::ElectedTime:
+      state_.master.elected_time = value;
+      break;
+    case Node::UnreachableCount:
+      state_.master.unreachable_agents = value;
+      break;
+    case Node::Registered:
+      agent_.registered = value;
+      break;
+    case Node::Reregistered:
+      agent_.reregistered = value;
+      break;
+    case Node::Timestamp:
+      status_.timestamp = value;
+      break;
+    case Node::PortNumber:
+      port_number_ = value;
+      break;
+    case Node::LabelKey:
+    case Node::LabelValue:
+      label_sound_ = false;
+      break;
+    default:
+      break;
+  }
+}
+
+void Decoder::on_bool(Node node, bool value) {
+  if (node == Node::Active) agent_.active = value;
+  if (node == Node::Healthy) status_.healthy = value;
+  if (node == Node::LabelKey || node == Node::LabelValue) label_sound_ = false;
+}
+
+void Decoder::end_agent() {
+  agent_.pid = parse_pid(agent_pid_);
+  if (agent_.id.empty()) return reject_item("an agent has no id");
+  if (!agent_.pid) {
+    reject(Reason::NoAddress, "",
+           "agent " + agent_.id + ": pid '" + agent_pid_.substr(0, 100) + "' holds no IP address");
+  }
+  if (!agent_index_.emplace(agent_.id, state_.agents.size()).second) return;
+  state_.agents.push_back(std::move(agent_));
+}
+
+void Decoder::end_framework() {
+  if (framework_id_.empty() || !framework_name_) return;
+  state_.groups.insert_or_assign(std::move(framework_id_), *std::move(framework_name_));
+}
+
+// The first of two labels with one key wins, as everywhere in mesos-consul; status labels are none of the task's own.
+void Decoder::end_label() {
+  switch (top().node) {
+    case Node::TaskLabels:
+      task_.add_label(std::move(label_), label_sound_);
+      break;
+    case Node::PortLabels:
+      if (label_.key == "tags" && port_.tags.empty()) port_.tags = split_tags(label_.value);
+      break;
+    case Node::StatusLabels:
+      if (label_.key == "MesosContainerizer.NetworkSettings.IPAddress") status_.mesos_ip = label_.value;
+      if (label_.key == "Docker.NetworkSettings.IPAddress") status_.docker_ip = label_.value;
+      break;
+    default:
+      break;
+  }
+}
+
+// Mesos 0.25 had one `ip_address` instead of the list.
+void Decoder::end_network() {
+  if (status_.networks.size() == addresses_before_ && is_ip(network_ip_)) {
+    status_.networks.push_back({AddressKind::NetInfo, network_ip_});
+  }
+}
+
+void Decoder::end_task() {
+  if (task_.instance.id.empty()) {
+    if (task_.agent.empty()) return reject_item("a task has neither id nor agent");
+    state_.tasks[task_.agent].whole = false;
+    return reject(Reason::NoId, "", "a task on agent " + task_.agent + " has no id");
+  }
+  if (task_.agent.empty()) {
+    state_.whole = false;
+    return reject(Reason::NoAddress, task_.instance.id, "task " + task_.instance.id + " names no agent");
+  }
+  auto found = state_.tasks.find(task_.agent);
+  if (found == state_.tasks.end()) found = state_.tasks.try_emplace(task_.agent).first;
+  AgentTasks& tasks = found->second;
+  const Phase phase = top().node == Node::LostTasks ? Phase::Lost : phase_of(task_.state);
+  if (phase == Phase::Ended) tasks.ended.push_back(task_.instance.id);
+  if (phase == Phase::Lost) tasks.lost.push_back(task_.instance.id);
+  if (phase == Phase::Running || phase == Phase::Draining) keep(tasks);
+}
+
+void Decoder::keep(AgentTasks& tasks) {
+  task_.finish(limits_.ports);
+  if (state_.rejections.size() < limits_.rejections) task_.take_rejections(state_.rejections);
+  const bool orphan = top().node == Node::OrphanTasks;
+  if (agents_read_ && framework_name_ && !orphan) {
+    task_.instance.group = *framework_name_;
+    return pack(tasks, agent(task_.agent), task_.instance);
+  }
+  late_.push_back({task_.agent, orphan || task_.framework.empty() ? task_.framework : framework_id_, task_.instance});
+  if (late_.back().framework.empty()) late_.back().framework = task_.framework;
+}
+
+const AgentInfo* Decoder::agent(std::string_view id) const {
+  const auto found = agent_index_.find(id);
+  return found == agent_index_.end() ? nullptr : &state_.agents[found->second];
+}
+
+void Decoder::pack(AgentTasks& tasks, const AgentInfo* host, Instance& instance) const {
+  if (host != nullptr && host->pid) instance.addresses.push_back({AddressKind::Host, host->pid->ip});
+  tasks.running.add(instance);
+}
+
+void Decoder::pack_late() {
+  for (Late& late : late_) {
+    const auto here = state_.groups.find(late.framework);
+    const auto earlier = known_groups_.find(late.framework);
+    if (here != state_.groups.end()) {
+      late.instance.group = here->second;
+    } else if (earlier != known_groups_.end()) {
+      late.instance.group = earlier->second;
+    }
+    pack(state_.tasks[late.agent], agent(late.agent), late.instance);
+  }
+}
+
+Result<State> Decoder::take() {
+  if (!saw_agents_ || !saw_frameworks_ || state_.master.id.empty()) {
+    return fail(Fault::Keep, "the answer is JSON but not the state of a Mesos master");
+  }
+  pack_late();
+  for (auto& [id, tasks] : state_.tasks) {
+    std::sort(tasks.ended.begin(), tasks.ended.end());
+    std::sort(tasks.lost.begin(), tasks.lost.end());
+  }
+  return std::move(state_);
+}
+
+}  // namespace
+
+Result<State> decode_state(const Pull& pull, const Groups& groups, const StateLimits& limits) {
+  const auto stream = std::make_unique<PullStream>(pull, limits);
+  Decoder decoder(*stream, groups, limits);
+  rapidjson::Reader reader;
+  const rapidjson::ParseResult parsed = reader.Parse(*stream, decoder);
+  if (stream->problem()) return tl::unexpected(*stream->problem());
+  if (parsed.IsError()) {
+    const bool cut = stream->at_end();
+    return fail(Fault::Keep,
+                cut ? "state of the master is empty or cut short after " + std::to_string(stream->Tell()) + " bytes"
+                    : "state of the master is not JSON at byte " + std::to_string(parsed.Offset()) + ": " +
+                          rapidjson::GetParseError_En(parsed.Code()));
+  }
+  if (!stream->at_end()) return fail(Fault::Keep, "state of the master is followed by something else");
+  return decoder.take();
+}
+
+Result<State> decode_state(std::string_view document, const Groups& groups, const StateLimits& limits) {
+  const Pull pull = [&document](char* into, std::size_t size) -> Result<std::size_t> {
+    const std::size_t taken = std::min(size, document.size());
+    std::memcpy(into, document.data(), taken);
+    document.remove_prefix(taken);
+    return taken;
+  };
+  return decode_state(pull, groups, limits);
+}
+
+}  // namespace muster::mesos
