@@ -1,0 +1,33 @@
+// Consul agents over HTTP.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "consul/settings.h"
+#include "muster/agent.h"
+#include "net/http.h"
+
+namespace muster::consul {
+
+// One worker's agents: they share its client, and so its few kept connections. Deadlines: ConsulSettings.
+class ConsulAgents : public Agents {
+ public:
+  ConsulAgents(const ConsulSettings& settings, std::shared_ptr<const Credentials> credentials);
+
+  // read: an agent that refuses, hangs, answers anything but 200 or cannot be understood is Fault::Retry.
+  // apply: see judge().
+  std::unique_ptr<Agent> at(const AgentKey& key) override;
+
+ private:
+  net::HttpClient client_;
+  std::shared_ptr<const Credentials> credentials_;
+};
+
+// What an agent's answer to one action means (statuses and texts as measured on Consul 1.8.7; 404 from 1.11 on).
+// Fault::Item: this action is refused and will be; the next may go. Fault::Retry: the agent cannot work now; stop.
+// The message is Consul's own text, clipped.
+Result<void> judge(Verb verb, int status, std::string_view body);
+
+}  // namespace muster::consul

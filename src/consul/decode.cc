@@ -1,0 +1,208 @@
+#include "consul/decode.h"
+
+#include <rapidjson/document.h>
+#include <rapidjson/error/en.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace muster::consul {
+namespace {
+
+using rapidjson::Document;
+using rapidjson::Value;
+
+constexpr std::string_view kServices = "/v1/agent/services";
+constexpr std::string_view kChecks = "/v1/agent/checks";
+constexpr std::string_view kMaintenance = "_service_maintenance:";
+
+tl::unexpected<Error> malformed(std::string_view list, std::string_view entry, std::string_view what) {
+  std::string message(list);
+  if (!entry.empty()) message.append(" entry ").append(entry.substr(0, 100));
+  return fail(Fault::Retry, message.append(": ").append(what));
+}
+
+std::string_view view(const Value& value) { return {value.GetString(), value.GetStringLength()}; }
+
+// Reads members of one entry; the first wrong one is kept as the error.
+class Entry {
+ public:
+  explicit Entry(const Value& object) : object_(object) {}
+
+  const std::string& wrong() const { return wrong_; }
+
+  // Absent and null are the zero value, as in Go.
+  std::string_view text(const char* key) {
+    const Value* value = find(key);
+    if (value == nullptr) return {};
+    if (!value->IsString()) return note(key, "is not a string"), std::string_view{};
+    return view(*value);
+  }
+
+  int number(const char* key, int fallback) { return number(object_, key, fallback); }
+
+  bool truth(const char* key) {
+    const Value* value = find(key);
+    if (value == nullptr) return false;
+    if (!value->IsBool()) return note(key, "is not a boolean"), false;
+    return value->GetBool();
+  }
+
+  void tags(std::vector<std::string>& into) {
+    const Value* value = find("Tags");
+    if (value == nullptr) return;
+    if (!value->IsArray()) return note("Tags", "is not a list");
+    into.reserve(value->Size());
+    for (const Value& tag : value->GetArray()) {
+      if (!tag.IsString()) return note("Tags", "holds something that is not a string");
+      into.emplace_back(view(tag));
+    }
+  }
+
+  void meta(Meta& into) {
+    const Value* value = find("Meta");
+    if (value == nullptr) return;
+    if (!value->IsObject()) return note("Meta", "is not an object");
+    for (const auto& pair : value->GetObject()) {
+      if (!pair.value.IsString()) return note("Meta", "holds something that is not a string");
+      into.emplace_hint(into.end(), view(pair.name), view(pair.value));
+    }
+  }
+
+  void weights(ActualService& into) {
+    const Value* value = find("Weights");
+    if (value == nullptr) return;
+    if (!value->IsObject()) return note("Weights", "is not an object");
+    into.weight_passing = number(*value, "Passing", 1);
+    into.weight_warning = number(*value, "Warning", 1);
+  }
+
+  void note(std::string_view key, std::string_view what) {
+    if (wrong_.empty()) wrong_.append(key).append(" ").append(what);
+  }
+
+ private:
+  const Value* find(const char* key) { return find(object_, key); }
+
+  static const Value* find(const Value& object, const char* key) {
+    const auto it = object.FindMember(key);
+    return it == object.MemberEnd() || it->value.IsNull() ? nullptr : &it->value;
+  }
+
+  int number(const Value& object, const char* key, int fallback) {
+    const Value* value = find(object, key);
+    if (value == nullptr) return fallback;
+    if (!value->IsInt()) return note(key, "is not a whole number"), fallback;
+    return value->GetInt();
+  }
+
+  const Value& object_;
+  std::string wrong_;
+};
+
+// Iterative: an answer nested a million deep must not end the process. `text` must outlive the document.
+Result<void> parse(Document& document, std::string& text, std::string_view list) {
+  // Without this an in-situ parser would take an embedded zero for the end.
+  if (text.find('\0') != std::string::npos) return malformed(list, "", "not JSON: holds a zero byte");
+  document.ParseInsitu<rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag>(text.data());
+  if (document.HasParseError()) {
+    const std::string where = " at byte " + std::to_string(document.GetErrorOffset());
+    return malformed(list, "", std::string("not JSON: ") + GetParseError_En(document.GetParseError()) + where);
+  }
+  if (!document.IsObject()) return malformed(list, "", "not a JSON object");
+  return {};
+}
+
+Result<void> read_service(std::string_view key, const Value& value, Actual& into) {
+  if (!value.IsObject()) return malformed(kServices, key, "not an object");
+  Entry entry(value);
+  ActualService service;
+  service.id = entry.text("ID");
+  service.name = entry.text("Service");
+  entry.tags(service.tags);
+  service.address = entry.text("Address");
+  service.port = entry.number("Port", 0);
+  entry.meta(service.meta);
+  entry.weights(service);
+  service.enable_tag_override = entry.truth("EnableTagOverride");
+  if (service.id.empty()) entry.note("ID", "is missing");
+  if (service.name.empty()) entry.note("Service", "is missing");
+  if (!entry.wrong().empty()) return malformed(kServices, key, entry.wrong());
+  into.services.push_back(std::move(service));
+  return {};
+}
+
+ActualService* find_service(Actual& actual, std::string_view id) {
+  const auto it =
+      std::lower_bound(actual.services.begin(), actual.services.end(), id,
+                       [](const ActualService& service, std::string_view wanted) { return service.id < wanted; });
+  return it != actual.services.end() && it->id == id ? &*it : nullptr;
+}
+
+Result<void> read_check(std::string_view key, const Value& value, Actual& into) {
+  if (!value.IsObject()) return malformed(kChecks, key, "not an object");
+  Entry entry(value);
+  const std::string_view id = entry.text("CheckID");
+  const std::string_view service_id = entry.text("ServiceID");
+  const std::string_view notes = entry.text("Notes");
+  if (id.empty()) entry.note("CheckID", "is missing");
+  if (!entry.wrong().empty()) return malformed(kChecks, key, entry.wrong());
+  ActualService* service = service_id.empty() ? nullptr : find_service(into, service_id);
+  if (service == nullptr) return {};
+  if (id.starts_with(kMaintenance) && id.substr(kMaintenance.size()) == service_id) {
+    service->maintenance = std::string(notes);
+  } else {
+    service->check_ids.emplace_back(id);
+  }
+  return {};
+}
+
+Result<void> sort_services(Actual& actual) {
+  auto& services = actual.services;
+  std::sort(services.begin(), services.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  const auto twice =
+      std::adjacent_find(services.begin(), services.end(), [](const auto& a, const auto& b) { return a.id == b.id; });
+  if (twice != services.end()) return malformed(kServices, twice->id, "stands there twice");
+  return {};
+}
+
+Result<void> sort_checks(Actual& actual) {
+  for (ActualService& service : actual.services) {
+    auto& ids = service.check_ids;
+    std::sort(ids.begin(), ids.end());
+    const auto twice = std::adjacent_find(ids.begin(), ids.end());
+    if (twice != ids.end()) return malformed(kChecks, *twice, "stands there twice");
+  }
+  return {};
+}
+
+Result<void> read_services(std::string& text, Actual& actual) {
+  Document document;
+  if (auto ok = parse(document, text, kServices); !ok) return ok;
+  actual.services.reserve(document.MemberCount());
+  for (const auto& member : document.GetObject()) {
+    if (auto ok = read_service(view(member.name), member.value, actual); !ok) return ok;
+  }
+  return sort_services(actual);
+}
+
+Result<void> read_checks(std::string& text, Actual& actual) {
+  Document document;
+  if (auto ok = parse(document, text, kChecks); !ok) return ok;
+  for (const auto& member : document.GetObject()) {
+    if (auto ok = read_check(view(member.name), member.value, actual); !ok) return ok;
+  }
+  return sort_checks(actual);
+}
+
+}  // namespace
+
+Result<Actual> decode_actual(std::string services, std::string checks) {
+  Actual actual;
+  if (auto ok = read_services(services, actual); !ok) return tl::unexpected(ok.error());
+  if (auto ok = read_checks(checks, actual); !ok) return tl::unexpected(ok.error());
+  return actual;
+}
+
+}  // namespace muster::consul
