@@ -11,9 +11,12 @@ struct GuardPolicy {
   bool standby = false;  // hold everything: another muster acts
 };
 
-// Pure: same plan and same knowledge, same answer.
-// - a removal needs proof from the slice named in the service's own marks; without it, it is held as "unproven"
-// - any action on a service whose marks name another owner is a defect of the planner and is held as "foreign"
-Plan allow(Plan plan, const Wanted& wanted, const Owner& owner, const GuardPolicy& policy);
+// Both are pure: same plan and same knowledge, same answer. Between them the breaker judges (muster/breaker.h).
+//
+// A removal needs proof from the slice named in the service's own marks; without it, it is held as "unproven". A removal
+// whose marks name another owner is a defect of the planner and is held as "foreign".
+Plan prove(Plan plan, const Wanted& wanted, const Owner& owner);
+// Holds everything as "standby" or "dry-run" where the policy says so.
+Plan restrict(Plan plan, const GuardPolicy& policy);
 
 }  // namespace muster

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,7 +44,7 @@ struct Action {
 // An action that the guard took out, and the rule that said so.
 struct Held {
   Action action;
-  std::string reason;  // "dry-run", "unproven", "standby", "breaker"
+  std::string reason;  // "unproven", "pending", "breaker", "foreign", "standby", "dry-run"
 };
 
 // Something that is not ours stands where we want to be. Never overwritten.
@@ -59,6 +60,7 @@ struct Plan {
   std::vector<Conflict> conflicts;
   std::vector<std::string> stale;  // unmarked services under our prefix that match nothing: reported, never removed here
   std::size_t equal = 0;           // services that were right already
+  std::map<std::string, std::size_t> ours;  // by source: services of ours that the agent holds
 };
 
 }  // namespace muster

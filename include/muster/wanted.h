@@ -1,6 +1,8 @@
 // What the schedulers say an agent should serve, how sure we are of it, and what that makes of its catalog.
 #pragma once
 
+#include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,6 +24,7 @@ struct Wanted {
   AgentKey agent;
   std::vector<WantedSlice> slices;   // sorted by (source, host.id)
   std::vector<std::string> settled;  // sources whose list of hosts is itself complete: a host that no slice names is gone
+  std::map<std::string, std::uint64_t> reads;  // by source: full reads of the scheduler so far
 };
 
 // The rules' answer. Services are sorted by id and unique.

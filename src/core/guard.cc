@@ -37,34 +37,37 @@ std::string explain(Proof proof) {
   return "not seen, and nothing proves that it ended";
 }
 
-// Empty when the action may go ahead.
-std::string objection(Action& action, const Wanted& wanted, const Owner& owner, const GuardPolicy& policy) {
-  if (action.verb == Verb::Deregister) {
-    if (!action.service.id.starts_with(owner.prefix + ":") || mark(action.marks, kMetaOwner) != owner.id) {
-      return "foreign";
-    }
-    action.proof = proof_of(action.marks, wanted);
-    action.why = explain(action.proof);
-    if (action.proof == Proof::Unproven) return "unproven";
+// Empty when the removal may go ahead.
+std::string objection(Action& action, const Wanted& wanted, const Owner& owner) {
+  if (action.verb != Verb::Deregister) return "";
+  if (!action.service.id.starts_with(owner.prefix + ":") || mark(action.marks, kMetaOwner) != owner.id) {
+    return "foreign";
   }
-  if (policy.standby) return "standby";
-  if (policy.dry_run) return "dry-run";
-  return "";
+  action.proof = proof_of(action.marks, wanted);
+  action.why = explain(action.proof);
+  return action.proof == Proof::Unproven ? "unproven" : "";
 }
 
 }  // namespace
 
-Plan allow(Plan plan, const Wanted& wanted, const Owner& owner, const GuardPolicy& policy) {
-  std::vector<Action> allowed;
+Plan prove(Plan plan, const Wanted& wanted, const Owner& owner) {
+  std::vector<Action> proven;
   for (Action& action : plan.actions) {
-    const std::string reason = objection(action, wanted, owner, policy);
+    std::string reason = objection(action, wanted, owner);
     if (reason.empty()) {
-      allowed.push_back(std::move(action));
+      proven.push_back(std::move(action));
     } else {
-      plan.held.push_back({std::move(action), reason});
+      plan.held.push_back({std::move(action), std::move(reason)});
     }
   }
-  plan.actions = std::move(allowed);
+  plan.actions = std::move(proven);
+  return plan;
+}
+
+Plan restrict(Plan plan, const GuardPolicy& policy) {
+  if (!policy.standby && !policy.dry_run) return plan;
+  for (Action& action : plan.actions) plan.held.push_back({std::move(action), policy.standby ? "standby" : "dry-run"});
+  plan.actions.clear();
   return plan;
 }
 

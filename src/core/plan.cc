@@ -88,6 +88,7 @@ class Planner {
       plan_.conflicts.push_back({wanted.id, "belongs to owner " + *owner});
       return;
     }
+    if (owner != nullptr) count(actual);
     std::string why = owner == nullptr ? "claims an unmarked service" : Difference(wanted, actual).why();
     if (why.empty()) {
       ++plan_.equal;
@@ -103,6 +104,7 @@ class Planner {
     const bool under_prefix = actual.id.starts_with(owner_.prefix + ":");
     const bool marked = owner != nullptr && *owner == owner_.id;
     if (under_prefix && marked) {
+      count(actual);
       Action action{Verb::Deregister, {}, "", "not wanted", Proof::Unproven, actual.meta};
       action.service.id = actual.id;
       action.service.name = actual.name;
@@ -122,6 +124,10 @@ class Planner {
   }
 
  private:
+  void count(const ActualService& actual) {
+    const std::string* source = find_meta(actual.meta, kMetaSource);
+    ++plan_.ours[source == nullptr ? std::string() : *source];
+  }
   void put(Verb verb, const Service& wanted, std::string why) {
     plan_.actions.push_back({verb, wanted, "", std::move(why), Proof::Unproven, {}});
   }

@@ -4,13 +4,16 @@
 
 namespace muster::run {
 
-std::vector<AgentKey> Board::post(const std::string& source, const Update& update) {
+std::vector<AgentKey> Board::post(const std::string& source, const Update& update, const Before& before) {
   const std::lock_guard lock(mutex_);
   Known& known = sources_[source];
+  if (update.full) ++known.reads;
   std::set<AgentKey> dirty;
   for (const HostSlice& said : update.slices) put(source, known, said, dirty);
   if (update.domain == Domain::All) drop_unlisted(source, known, update, dirty);
-  return {dirty.begin(), dirty.end()};
+  std::vector<AgentKey> out(dirty.begin(), dirty.end());
+  if (before) before(out, known.reads);
+  return out;
 }
 
 void Board::put(const std::string& source, Known& known, const HostSlice& said, std::set<AgentKey>& dirty) {
@@ -44,8 +47,9 @@ void Board::drop_unlisted(const std::string& source, Known& known, const Update&
 
 Wanted Board::wanted(const AgentKey& agent) const {
   const std::lock_guard lock(mutex_);
-  Wanted out{agent, {}, {}};
+  Wanted out{agent, {}, {}, {}};
   for (const auto& [source, known] : sources_) {
+    out.reads[source] = known.reads;
     if (known.settled) out.settled.push_back(source);
   }
   const auto served = agents_.find(agent);

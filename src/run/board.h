@@ -23,8 +23,10 @@ class Board {
  public:
   explicit Board(Resolver resolver) : resolver_(std::move(resolver)) {}
 
-  // Takes an update in; the agents whose hosts changed, which must be planned again.
-  std::vector<AgentKey> post(const std::string& source, const Update& update);
+  // Takes an update in; the agents whose hosts changed, which must be planned again. `before` hears of them, with the
+  // number of full reads so far, before any call of wanted() can see the update.
+  using Before = std::function<void(const std::vector<AgentKey>& dirty, std::uint64_t reads)>;
+  std::vector<AgentKey> post(const std::string& source, const Update& update, const Before& before = {});
 
   Wanted wanted(const AgentKey& agent) const;
   // Every agent that serves a host, or served one and has not yet been seen clean.
@@ -41,6 +43,7 @@ class Board {
   };
   struct Known {
     bool settled = false;  // some update said that its list of hosts is whole
+    std::uint64_t reads = 0;
     std::map<std::string, Entry> hosts;
   };
   using Served = std::set<std::pair<std::string, std::string>>;  // (source, host id)

@@ -31,10 +31,11 @@ Daemon::Daemon(Parts parts)
     : parts_(std::move(parts)),
       board_(parts_.resolver),
       rules_(parts_.rules),
+      guard_({parts_.settings.dry_run, false}, parts_.settings.breaker),
       journal_(names(parts_.sources), parts_.settings.once && parts_.settings.dry_run),
       workers_(
           queue_, parts_.settings.workers,
-          [this] { return Reconciler(board_, rules_, parts_.make_agents(), {parts_.settings.dry_run, false}); },
+          [this] { return Reconciler(board_, rules_, guard_, parts_.make_agents()); },
           [this](const Report& each) { report(each); }) {}
 
 Daemon::~Daemon() = default;
@@ -42,15 +43,25 @@ Daemon::~Daemon() = default;
 void Daemon::report(const Report& report) {
   journal_.record(report);
   if (parts_.on_report) parts_.on_report(report);
+  if (report.unreadable) guard_.skip(report.agent);
   if (report.hosts == 0 && !report.failed() && report.plan.held.empty()) {
     board_.retire(report.agent);
     journal_.forget(report.agent);
+    guard_.forget(report.agent);
   }
+  mark(guard_.take_ripe());
 }
 
 void Daemon::post(const std::string& name, const Update& update) {
-  for (const AgentKey& agent : board_.post(name, update)) queue_.mark(agent);
-  workers_.poke();
+  mark(board_.post(name, update, [&](const std::vector<AgentKey>& dirty, std::uint64_t reads) {
+    if (update.full) guard_.expect(name, reads, dirty);
+  }));
+  if (update.full) mark(guard_.holding());  // one more read in which they are absent, or not
+}
+
+void Daemon::mark(const std::vector<AgentKey>& agents) {
+  for (const AgentKey& agent : agents) queue_.mark(agent);
+  if (!agents.empty()) workers_.poke();
 }
 
 void Daemon::feed(const NamedSource& source, std::stop_token stop) {
@@ -66,22 +77,17 @@ bool Daemon::feed_once(const NamedSource& source, std::stop_token stop) {
   return answer.has_value();
 }
 
-void Daemon::mark_all() {
-  for (const AgentKey& agent : board_.agents()) queue_.mark(agent);
-  workers_.poke();
-}
-
 // Every agent once an interval, each at a moment of its own, so that an audit is a trickle and not a wave.
 void Daemon::audit(std::stop_token stop) {
   const auto interval = parts_.settings.audit_interval;
   const auto slots = std::clamp<std::int64_t>(interval / std::chrono::milliseconds(100), 1, 60);
   for (std::int64_t slot = 0; !stop.stop_requested(); slot = (slot + 1) % slots) {
     sleep_for(interval / slots, stop);
-    for (const AgentKey& agent : board_.agents()) {
-      const auto own = static_cast<std::int64_t>(std::hash<std::string>{}(agent.url) % static_cast<std::size_t>(slots));
-      if (own == slot) queue_.mark(agent);
-    }
-    workers_.poke();
+    std::vector<AgentKey> due = board_.agents();
+    std::erase_if(due, [&](const AgentKey& agent) {
+      return static_cast<std::int64_t>(std::hash<std::string>{}(agent.url) % static_cast<std::size_t>(slots)) != slot;
+    });
+    mark(due);
   }
 }
 
@@ -95,7 +101,13 @@ void Daemon::reload() {
   for (const std::string& warning : (*rules)->warnings()) log::warn("rules", {{"warning", warning}});
   rules_.set(std::move(*rules));
   log::info("reload", {{"state", "rules and tokens read again"}});
-  mark_all();
+  mark(board_.agents());
+}
+
+void Daemon::confirm() {
+  guard_.confirm();
+  log::warn("confirm", {{"state", "removals that the breaker holds now are let through"}});
+  mark(guard_.holding());
 }
 
 int Daemon::run(Signals& signals) {
@@ -107,6 +119,7 @@ int Daemon::run(Signals& signals) {
   for (;;) {
     const auto signal = signals.wait({});
     if (signal == SIGHUP) reload();
+    if (signal == SIGUSR1) confirm();
     if (signal == SIGTERM || signal == SIGINT) break;
   }
   log::info("stop", {{"state", "services stay registered"}});

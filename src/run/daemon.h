@@ -11,6 +11,7 @@
 #include "muster/rules.h"
 #include "muster/source.h"
 #include "run/board.h"
+#include "run/guard.h"
 #include "run/journal.h"
 #include "run/queue.h"
 #include "run/reconciler.h"
@@ -62,13 +63,15 @@ class Daemon {
   void post(const std::string& name, const Update& update);
   void audit(std::stop_token stop);
   void reload();
-  void mark_all();
+  void confirm();
+  void mark(const std::vector<AgentKey>& agents);
   void report(const Report& report);
 
   Parts parts_;
   Board board_;
   AgentQueue queue_;
   RulesInForce rules_;
+  Guard guard_;
   Journal journal_;
   Workers workers_;
 };

@@ -14,9 +14,8 @@ void RulesInForce::set(std::shared_ptr<const Rules> rules) {
   rules_ = std::move(rules);
 }
 
-Reconciler::Reconciler(const Board& board, const RulesInForce& rules, std::unique_ptr<Agents> agents,
-                       GuardPolicy policy)
-    : board_(board), rules_(rules), agents_(std::move(agents)), policy_(policy) {}
+Reconciler::Reconciler(const Board& board, const RulesInForce& rules, Guard& guard, std::unique_ptr<Agents> agents)
+    : board_(board), rules_(rules), guard_(guard), agents_(std::move(agents)) {}
 
 Report Reconciler::reconcile(const AgentKey& key, std::stop_token stop) {
   const auto rules = rules_.get();
@@ -28,7 +27,7 @@ Report Reconciler::reconcile(const AgentKey& key, std::stop_token stop) {
   const Result<Actual> actual = agent->read(stop);
   if (!actual) return {key, actual.error(), std::move(desired.rejections), {}, {}, wanted.slices.size()};
   Plan plan = make_plan(desired, *actual, owner);
-  plan = allow(std::move(plan), wanted, owner, policy_);
+  plan = guard_.allow(std::move(plan), wanted, owner);
   Applied applied = agent->apply(plan, stop);
   return {key, {}, std::move(desired.rejections), std::move(plan), std::move(applied), wanted.slices.size()};
 }

@@ -7,9 +7,9 @@
 #include <stop_token>
 
 #include "muster/agent.h"
-#include "muster/guard.h"
 #include "muster/rules.h"
 #include "run/board.h"
+#include "run/guard.h"
 #include "run/report.h"
 
 namespace muster::run {
@@ -29,15 +29,15 @@ class RulesInForce {
 // Thread: one per worker; the parts that it is given are shared, but for `agents`, which is the worker's own.
 class Reconciler {
  public:
-  Reconciler(const Board& board, const RulesInForce& rules, std::unique_ptr<Agents> agents, GuardPolicy policy);
+  Reconciler(const Board& board, const RulesInForce& rules, Guard& guard, std::unique_ptr<Agents> agents);
 
   Report reconcile(const AgentKey& key, std::stop_token stop);
 
  private:
   const Board& board_;
   const RulesInForce& rules_;
+  Guard& guard_;
   std::unique_ptr<Agents> agents_;
-  GuardPolicy policy_;
 };
 
 }  // namespace muster::run

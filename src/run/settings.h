@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <string>
 
+#include "muster/breaker.h"
+
 namespace muster::run {
 
 struct RunSettings {
@@ -13,6 +15,7 @@ struct RunSettings {
   std::size_t workers = 32;                                  // agents worked on at the same time, at most
   std::chrono::milliseconds audit_interval{10 * 60 * 1000};  // each agent is read again this often, change or not
   std::chrono::milliseconds once_timeout{30 * 1000};         // --once: how long a source may take to answer
+  BreakerSettings breaker;
   friend bool operator==(const RunSettings&, const RunSettings&) = default;
 };
 
