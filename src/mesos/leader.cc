@@ -4,6 +4,7 @@
 #include <charconv>
 #include <condition_variable>
 #include <mutex>
+#include <utility>
 
 #include "zk/client.h"
 
@@ -24,9 +25,10 @@ class Bell {
     rung_ = true;
     changed_.notify_all();
   }
-  void clear() {
+  // Whether it was; silent again.
+  bool take() {
     const std::lock_guard lock(mutex_);
-    rung_ = false;
+    return std::exchange(rung_, false);
   }
   bool wait(Clock::time_point deadline, std::stop_token stop) {
     std::unique_lock lock(mutex_);
@@ -45,10 +47,13 @@ class ZkLeaders final : public Leaders {
       : url_(std::move(url)), limit_(limit), client_(url_, kSessionTimeout, [this] { bell_.ring(); }) {}
 
   Result<Masters> find(std::stop_token stop) override {
-    // Before the question, so that a change during it rings again.
-    bell_.clear();
+    // The bell first, so that a change during the question rings again. While it is silent the watch is set and the
+    // last answer holds.
+    stale_ = bell_.take() || stale_;
+    if (!stale_) return last_;
     Result<Masters> masters = read(stop);
     leaderless_ = masters && !masters->leader;
+    stale_ = !masters || leaderless_;
     if (masters && masters->leader) last_ = *masters;
     if (last_.leader) return last_;
     if (!masters) return fail(Fault::Keep, "no Mesos leader is known: " + masters.error().message);
@@ -102,6 +107,7 @@ class ZkLeaders final : public Leaders {
   milliseconds limit_;
   Masters last_;
   bool leaderless_ = false;
+  bool stale_ = true;
   zk::Client client_;
 };
 

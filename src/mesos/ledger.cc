@@ -1,0 +1,205 @@
+#include "mesos/ledger.h"
+
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include "mesos/machines.h"
+
+namespace muster::mesos {
+namespace {
+
+// Times are the master's own, rounded; an agent cannot have registered with it before its election.
+constexpr double kClockSlack = 1.0;
+
+bool registered_since(const AgentInfo& agent, double elected) {
+  const double latest = std::max(agent.registered, agent.reregistered);
+  return latest == 0 || latest + kClockSlack >= elected;
+}
+
+bool holds(const std::vector<std::string>& sorted, const std::string& id) {
+  return std::binary_search(sorted.begin(), sorted.end(), id);
+}
+
+void merge(std::vector<std::string>& into, const std::vector<std::string>& more) {
+  into.insert(into.end(), more.begin(), more.end());
+  std::sort(into.begin(), into.end());
+  into.erase(std::unique(into.begin(), into.end()), into.end());
+}
+
+// The running tasks of another agent on the same host.
+void append(InstanceList& into, InstanceList& from) {
+  if (into.empty()) {
+    into = std::move(from);
+    return;
+  }
+  for (std::size_t i = 0; i < from.size(); ++i) into.add(from.at(i));
+}
+
+std::set<std::string_view> recovered_ids(const State& state) {
+  std::set<std::string_view> ids;
+  if (!state.recovered) return ids;
+  for (const RecoveredAgent& agent : *state.recovered) ids.insert(agent.id);
+  return ids;
+}
+
+bool knows_no_agent(const State& state) {
+  return state.agents.empty() && (!state.recovered || state.recovered->empty());
+}
+
+}  // namespace
+
+Ledger::Ledger(LedgerSettings settings) : settings_(settings) {}
+
+bool Ledger::another_cluster(const State& state) const {
+  if (agents_.empty() || knows_no_agent(state)) return false;
+  for (const AgentInfo& agent : state.agents) {
+    if (agents_.contains(agent.id)) return false;
+  }
+  for (const std::string_view id : recovered_ids(state)) {
+    if (agents_.contains(std::string(id))) return false;
+  }
+  return true;
+}
+
+void Ledger::note_election(const State& state, const Moment& moment) {
+  if (!started_) first_read_ = moment.now;
+  if (!started_ || state.master.elected_time != elected_time_) elected_seen_ = moment.now;
+  elected_time_ = state.master.elected_time;
+  started_ = true;
+  const auto age = std::max<std::chrono::nanoseconds>(moment.elected_for, moment.now - elected_seen_);
+  young_ = age < settings_.failover_grace;
+  blind_ = knows_no_agent(state) || (!state.recovered && young_);
+}
+
+void Ledger::add_registered(State& state, Drafts& drafts, Time now) {
+  std::set<std::pair<std::string, std::uint16_t>> places;
+  for (const AgentInfo& agent : state.agents) {
+    const auto known = agents_.find(agent.id);
+    if (!agent.pid && known == agents_.end()) continue;
+    const Pid pid = agent.pid ? *agent.pid : known->second.pid;
+    if (known != agents_.end()) drafts[known->second.pid.ip].spoken_for = true;  // it may have moved
+    agents_[agent.id] = {pid, now};
+    places.emplace(pid.ip, pid.port);
+    Draft& draft = drafts[pid.ip];
+    draft.spoken_for = true;
+    if (!agent.pid || !registered_since(agent, elected_time_)) draft.settled = false;
+    if (const auto tasks = state.tasks.find(agent.id); tasks != state.tasks.end()) {
+      append(draft.slice.instances, tasks->second.running);
+      merge(draft.slice.ended, tasks->second.ended);
+      merge(draft.lost, tasks->second.lost);
+      draft.settled = draft.settled && tasks->second.whole;
+    }
+    draft.slice.instances.add(make_agent(agent, pid));
+  }
+  // A process that listens where an absent agent did has taken its place.
+  std::set<std::string_view> present;
+  for (const AgentInfo& agent : state.agents) present.insert(agent.id);
+  std::erase_if(agents_, [&](const auto& known) {
+    return !present.contains(known.first) && places.contains({known.second.pid.ip, known.second.pid.port});
+  });
+}
+
+void Ledger::add_absent(State& state, Drafts& drafts, Time now) {
+  const std::set<std::string_view> recovered = recovered_ids(state);
+  for (auto known = agents_.begin(); known != agents_.end();) {
+    const auto& [id, agent] = *known;
+    if (agent.last_seen == now) {
+      ++known;
+      continue;
+    }
+    Draft& draft = drafts[agent.pid.ip];
+    draft.spoken_for = true;
+    const bool may_return =
+        recovered.contains(id) || young_ || (!state.recovered && now - agent.last_seen < settings_.failover_grace);
+    const auto tasks = state.tasks.find(id);
+    const bool has_lost = tasks != state.tasks.end() && !tasks->second.lost.empty();
+    const bool has_running = tasks != state.tasks.end() && !tasks->second.running.empty();
+    if (tasks != state.tasks.end()) merge(draft.slice.ended, tasks->second.ended);
+    if (has_lost) merge(draft.lost, tasks->second.lost);
+    if (may_return || has_running) draft.settled = false;
+    const bool keep = may_return || has_running || (has_lost && now - agent.last_seen < settings_.lost_grace);
+    known = keep || blind_ ? std::next(known) : agents_.erase(known);
+  }
+}
+
+Domain Ledger::domain_of(const State& state, const Drafts& drafts, Time now) const {
+  if (blind_ || young_ || !state.whole || (state.recovered && !state.recovered->empty())) return Domain::Listed;
+  // Unreachable agents are in no list. Those that we have met are carried; others may hold services of an earlier run.
+  if (state.master.unreachable_agents > 0 && now - first_read_ < settings_.failover_grace) return Domain::Listed;
+  for (const AgentInfo& agent : state.agents) {
+    if (!agent.pid) return Domain::Listed;
+  }
+  for (const auto& [id, tasks] : state.tasks) {
+    if (!tasks.running.empty() && !agents_.contains(id)) return Domain::Listed;
+  }
+  const bool settled = std::all_of(drafts.begin(), drafts.end(), [](const auto& each) { return each.second.settled; });
+  return settled ? Domain::All : Domain::Listed;
+}
+
+bool Ledger::carries(Host& host, const Draft& draft, const std::string& id, Time now) const {
+  if (holds(draft.slice.ended, id)) return false;
+  if (!draft.slice.complete) return true;
+  if (holds(draft.lost, id)) return now - host.lost_since.try_emplace(id, now).first->second < settings_.lost_grace;
+  return ++host.misses[id] < settings_.misses_before_remove;
+}
+
+SlicePtr Ledger::settle(Host& host, Draft& draft, Time now) const {
+  InstanceList& fresh = draft.slice.instances;
+  fresh.seal();
+  std::erase_if(draft.slice.ended, [&](const std::string& id) { return fresh.contains(id); });
+  std::erase_if(host.lost_since,
+                [&](const auto& lost) { return draft.slice.complete && !holds(draft.lost, lost.first); });
+  std::vector<std::size_t> carried;
+  std::map<std::string, int> misses;
+  for (std::size_t i = 0; host.slice && i < host.slice->instances.size(); ++i) {
+    const std::string_view id = host.slice->instances.id(i);
+    if (fresh.contains(id) || !carries(host, draft, std::string(id), now)) continue;
+    carried.push_back(i);
+    if (const auto missed = host.misses.find(std::string(id)); missed != host.misses.end()) misses.insert(*missed);
+  }
+  host.misses = std::move(misses);
+  for (const std::size_t i : carried) fresh.add(host.slice->instances.at(i));
+  if (!carried.empty()) fresh.seal();
+  if (!host.slice || *host.slice != draft.slice) host.slice = std::make_shared<const Slice>(std::move(draft.slice));
+  return host.slice;
+}
+
+Result<Update> Ledger::fold(State state, const Masters& masters, const Moment& moment) {
+  if (another_cluster(state)) {
+    return fail(Fault::Keep, "master " + state.master.pid + " (" + state.master.id +
+                                 ") knows none of our agents: another cluster? Restart muster to follow it");
+  }
+  note_election(state, moment);
+  if (young_) {
+    for (const auto& [id, name] : state.groups) groups_.insert_or_assign(id, name);
+  } else {
+    groups_ = std::move(state.groups);
+  }
+  Drafts drafts;
+  add_registered(state, drafts, moment.now);
+  add_absent(state, drafts, moment.now);
+  for (const auto& [ip, host] : hosts_) drafts.try_emplace(ip);
+  Update update;
+  update.domain = domain_of(state, drafts, moment.now);
+  std::set<std::string> stays;
+  for (const auto& [id, agent] : agents_) stays.insert(agent.pid.ip);
+  for (const Master& master : masters.all) {
+    if (master.ip.empty()) continue;
+    const bool leads = masters.leader && masters.leader->base == master.base;
+    drafts[master.ip].slice.instances.add(make_master(master, leads));
+    stays.insert(master.ip);
+  }
+  for (auto& [ip, draft] : drafts) {
+    // Of a host without an agent only a whole list of hosts can say that no agent is on it.
+    draft.slice.complete =
+        draft.settled && !blind_ && state.whole && (draft.spoken_for || update.domain == Domain::All);
+    update.slices.push_back({{ip, ip, {}, {}}, settle(hosts_[ip], draft, moment.now)});
+    if (!stays.contains(ip) && hosts_[ip].slice->instances.empty()) hosts_.erase(ip);
+  }
+  update.rejections = std::move(state.rejections);
+  return update;
+}
+
+}  // namespace muster::mesos

@@ -1,0 +1,89 @@
+// What we know of the cluster over time: folds one read of /state after another into slices, and never takes a gap in
+// a master's knowledge for the end of a task. Pure: time is an argument.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "mesos/master.h"
+#include "mesos/state.h"
+#include "muster/result.h"
+#include "muster/source.h"
+
+namespace muster::mesos {
+
+struct LedgerSettings {
+  // How long a new leader may not know its agents yet: Mesos gives them agent_reregister_timeout, at least 10 minutes.
+  std::chrono::milliseconds failover_grace{std::chrono::minutes(11)};
+  // How long a task that is LOST, UNREACHABLE or the like keeps its last good instance.
+  std::chrono::milliseconds lost_grace{std::chrono::minutes(10)};
+  // Consecutive reads that could prove an absence and did not have the task before it leaves its slice. 1: the first.
+  int misses_before_remove = 1;
+};
+
+struct Moment {
+  std::chrono::steady_clock::time_point now;
+  std::chrono::milliseconds elected_for{0};  // age of the leader's election; 0 when nobody can say
+};
+
+// Thread: one.
+class Ledger {
+ public:
+  explicit Ledger(LedgerSettings settings);
+
+  // The rules, from Mesos' behaviour after a failover (master.cpp, http.cpp, and a recorded one):
+  // - an agent in `slaves` has told all its tasks: its host's slice is complete;
+  // - an agent in `recovered_slaves`, or known and in neither list while the election is young, has said nothing yet:
+  //   its host's slice is incomplete and holds the last good instances;
+  // - an answer without any agent proves nothing at all; one without `recovered_slaves` (before Mesos 1.2) proves
+  //   nothing while the election is young;
+  // - agents none of which we know are those of another cluster: Fault::Keep, and nothing changes.
+  // Slices that did not change are the same objects as before.
+  Result<Update> fold(State state, const Masters& masters, const Moment& moment);
+
+  // Names of frameworks by id, for the next decode.
+  const std::map<std::string, std::string, std::less<>>& groups() const { return groups_; }
+
+ private:
+  using Time = std::chrono::steady_clock::time_point;
+  struct KnownAgent {
+    Pid pid;
+    Time last_seen{};
+  };
+  struct Host {
+    SlicePtr slice;
+    std::map<std::string, int> misses;       // of carried tasks: reads that should have had them
+    std::map<std::string, Time> lost_since;  // of tasks in a state that proves nothing
+  };
+  // One host while a read is folded.
+  struct Draft {
+    Slice slice;
+    std::vector<std::string> lost;
+    bool spoken_for = false;  // an agent's word is in it, if only the word that it is gone
+    bool settled = true;      // every agent that we know on it has spoken
+  };
+  using Drafts = std::map<std::string, Draft>;  // by ip
+
+  bool another_cluster(const State& state) const;
+  void note_election(const State& state, const Moment& moment);
+  void add_registered(State& state, Drafts& drafts, Time now);
+  void add_absent(State& state, Drafts& drafts, Time now);
+  Domain domain_of(const State& state, const Drafts& drafts, Time now) const;
+  SlicePtr settle(Host& host, Draft& draft, Time now) const;
+  bool carries(Host& host, const Draft& draft, const std::string& id, Time now) const;
+
+  LedgerSettings settings_;
+  std::map<std::string, KnownAgent> agents_;  // by agent id
+  std::map<std::string, Host> hosts_;         // by ip
+  std::map<std::string, std::string, std::less<>> groups_;
+  double elected_time_ = 0;
+  Time elected_seen_{};  // when we first read of this election
+  Time first_read_{};
+  bool started_ = false;
+  bool young_ = true;  // the election, at the present read
+  bool blind_ = true;  // the present read proves no absence
+};
+
+}  // namespace muster::mesos
