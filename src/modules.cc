@@ -1,7 +1,12 @@
+#include "mesos/module.h"
 #include "muster/module.h"
 
 namespace muster {
 
-std::vector<std::unique_ptr<Module>> make_modules() { return {}; }
+std::vector<std::unique_ptr<Module>> make_modules() {
+  std::vector<std::unique_ptr<Module>> modules;
+  modules.push_back(mesos::make_module());
+  return modules;
+}
 
 }  // namespace muster

@@ -60,11 +60,27 @@ Result<void> settle_owner(Options& options, const Modules& modules) {
   return {};
 }
 
+Result<void> settle_consul(Options& options, const Environment& environment) {
+  std::string value;  // of the last question: the caller copies it before it asks again
+  const auto get = [&](const char* name) -> const char* {
+    const auto found = environment ? environment(name) : std::nullopt;
+    value = found.value_or("");
+    return found ? value.c_str() : nullptr;
+  };
+  if (auto applied = consul::apply_environment(options.consul, get); !applied) return applied;
+  std::vector<std::string>& warnings = options.consul.warnings;
+  options.warnings.insert(options.warnings.end(), warnings.begin(), warnings.end());
+  warnings.clear();
+  return {};
+}
+
 }  // namespace
 
-Result<void> make_options(Options& options, const Parsed& parsed, const Modules& modules) {
+Result<void> make_options(Options& options, const Parsed& parsed, const Modules& modules,
+                          const Environment& environment) {
   if (auto listen = settle_listen(options, parsed); !listen) return listen;
   if (auto owner = settle_owner(options, modules); !owner) return owner;
+  if (auto consul = settle_consul(options, environment); !consul) return consul;
   if (options.rules.service_id_prefix.empty()) {
     options.rules.service_id_prefix = options.rules.compat ? "mesos-consul" : "muster";
   }

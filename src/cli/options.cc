@@ -1,6 +1,7 @@
 #include "cli/options.h"
 
 #include "cli/setters.h"
+#include "consul/flags.h"
 #include "core/text.h"
 
 #ifndef MUSTER_VERSION
@@ -179,7 +180,9 @@ FlagGroup running_group(Options& o) {
 std::vector<FlagGroup> flag_groups(Options& options, const Modules& modules) {
   std::vector<FlagGroup> groups{general_group(options)};
   for (const auto& module : modules) groups.push_back(module->flags());
+  groups.push_back(consul::consul_flags(options.consul));
   groups.push_back(rules_group(options));
+  groups.push_back(consul::consul_flags(options.consul));
   groups.push_back(running_group(options));
   return groups;
 }

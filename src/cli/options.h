@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/parse.h"
+#include "consul/settings.h"
 #include "log/log.h"
 #include "muster/flag.h"
 #include "muster/module.h"
@@ -22,6 +23,8 @@ using Modules = std::vector<std::unique_ptr<Module>>;
 struct Options {
   RuleSettings rules;
   run::RunSettings run;
+  consul::ConsulSettings consul;
+  consul::ConsulSettings consul;
   log::Level log_level = log::Level::Info;
   std::string config_file;
   // "ADDR:PORT" with an IPv6 address in brackets; ":PORT" is all interfaces; empty: no web server.
@@ -40,9 +43,11 @@ struct Options {
 // `options` and to the modules.
 std::vector<FlagGroup> flag_groups(Options& options, const Modules& modules);
 
-// After parse(): checks across flags and the defaults that depend on other flags (owner, prefix, listen).
-// Error (Fault::Leave): a usage error, exit code 2. Warnings go to options.warnings.
-Result<void> make_options(Options& options, const Parsed& parsed, const Modules& modules);
+// After parse(): checks across flags, the defaults that depend on other flags (owner, prefix, listen), and what
+// Consul's own tools read from the environment. Error (Fault::Leave): a usage error, exit code 2. All warnings, those
+// of the Consul settings too, end up in options.warnings.
+Result<void> make_options(Options& options, const Parsed& parsed, const Modules& modules,
+                          const Environment& environment);
 
 // "127.0.0.1:24476", "[::1]:80", ":80" (all interfaces), "localhost:80" or "off". Answers the canonical form.
 Result<std::string> parse_listen(const std::string& text);

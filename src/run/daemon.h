@@ -52,7 +52,7 @@ class Daemon {
   int run_once(Signals& signals);
 
   // Any thread, any time.
-  Readiness readiness() const { return journal_.readiness(); }
+  web::Readiness readiness() const { return journal_.readiness(); }
   Journal::Totals totals() const { return journal_.totals(); }
   AgentQueue::Depth depth() const { return queue_.depth(); }
   std::string plans() const { return journal_.plans(); }

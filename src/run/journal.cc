@@ -145,9 +145,9 @@ Journal::Totals Journal::totals() const {
   return out;
 }
 
-Readiness Journal::readiness() const {
+web::Readiness Journal::readiness() const {
   const Totals sums = totals();
-  Readiness out{true, {}};
+  web::Readiness out{true, {}};
   const std::lock_guard lock(mutex_);
   for (const auto& [name, state] : sources_) {
     if (state.answered && state.error.empty()) continue;

@@ -10,14 +10,9 @@
 #include "muster/result.h"
 #include "muster/source.h"
 #include "run/report.h"
+#include "web/server.h"
 
 namespace muster::run {
-
-// State of the whole, for /ready and for the exit code of --once.
-struct Readiness {
-  bool ready = false;
-  std::vector<std::string> details;  // one reason or remark a line
-};
 
 // Thread: every member may be called from any thread.
 class Journal {
@@ -36,7 +31,7 @@ class Journal {
     std::map<std::string, std::size_t> held;  // by reason
   };
   Totals totals() const;
-  Readiness readiness() const;
+  web::Readiness readiness() const;
   std::string plans() const;  // plan_text of every agent, sorted
 
  private:
