@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -14,9 +13,10 @@ namespace {
 Result<std::string> read_file(const std::string& flag, const std::string& path) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  // A folder opens and does not read.
-  if (!file.is_open() || file.bad() || errno == EISDIR) {
+  std::string text;
+  // Not by iterators: reading a folder through them throws.
+  std::getline(file, text, '\0');
+  if (!file.is_open() || file.bad()) {
     const std::string reason = std::error_code(errno, std::generic_category()).message();
     return fail(Fault::Leave, "--" + flag + "=" + path + ": cannot be read: " + reason);
   }

@@ -34,7 +34,6 @@ Call classify(const HttpRequest& request) {
     if (path == "/v1/agent/services") return Call::Services;
     if (path == "/v1/agent/checks") return Call::Checks;
     if (path == "/v1/agent/self") return Call::Self;
-    return Call::Unknown;
   }
   if (path == kRegister) return Call::Register;
   if (path.starts_with(kDeregister)) return Call::Deregister;
@@ -43,7 +42,9 @@ Call classify(const HttpRequest& request) {
   return Call::Unknown;
 }
 
-bool is_write(Call call) { return call >= Call::Register && call <= Call::Maintenance; }
+bool is_write(const HttpRequest& request, Call call) {
+  return request.method != "GET" && call >= Call::Register && call <= Call::Maintenance;
+}
 
 void count(FakeCounts& counts, const HttpRequest& request, Call call) {
   switch (call) {
@@ -94,14 +95,14 @@ HttpReply FakeConsul::Impl::handle(const HttpRequest& request) {
   FakeAgent& agent = agents.at(request.listener);
   const Call call = classify(request);
   count(agent.counts, request, call);
-  const bool dies = is_write(call) && agent.dies_in > 0 && --agent.dies_in == 0;
+  const bool dies = is_write(request, call) && agent.dies_in > 0 && --agent.dies_in == 0;
   if (dies) {
     if (agent.dies_after) work(agent, request, call);
     server->close_listener(request.listener);  // this is the server's thread: done at once
     return {.manner = Manner::Reset};
   }
   const Mood& mood = agent.mood;
-  const bool moody = !mood.only_writes || is_write(call);
+  const bool moody = !mood.only_writes || is_write(request, call);
   if (moody && mood.status != 0) {
     return {.status = mood.status, .body = mood.body, .manner = mood.manner, .delay = mood.delay};
   }
@@ -125,8 +126,11 @@ std::optional<HttpReply> FakeConsul::Impl::forbid(const HttpRequest& request, Ca
 
 HttpReply FakeConsul::Impl::work(FakeAgent& agent, const HttpRequest& request, Call call) {
   if (auto refused = forbid(request, call)) return *refused;
-  if (is_write(call)) {
-    if (request.method != "PUT") return {.status = 405, .body = "method " + request.method + " not allowed"};
+  const bool read = call == Call::Services || call == Call::Checks || call == Call::Self;
+  if (call != Call::Unknown && request.method != (read ? "GET" : "PUT")) {
+    return {.status = 405, .body = "method " + request.method + " not allowed"};
+  }
+  if (!read) {
     agent.services.reset();
     agent.checks.reset();
   }
