@@ -31,6 +31,7 @@ struct RuleSettings {
   std::string service_name = "mesos";       // of hosts
   std::vector<std::string> service_tags;    // of hosts: each role becomes "role.tag"
   bool enable_script_checks = false;
+  bool canary = false;  // make_desired adds the canary to every agent that serves a host
   friend bool operator==(const RuleSettings&, const RuleSettings&) = default;
 };
 

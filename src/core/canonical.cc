@@ -38,7 +38,7 @@ std::string definition_hash(const Service& service) {
   put(bytes, std::to_string(service.tags.size()));
   for (const std::string& tag : service.tags) put(bytes, tag);
   for (const auto& [key, value] : service.meta) {
-    if (key == kMetaHash) continue;
+    if (key == kMetaHash || key == kMetaEpoch) continue;
     put(bytes, key);
     put(bytes, value);
   }

@@ -7,7 +7,7 @@
 
 namespace muster {
 
-// 32 hexadecimal digits over the whole definition but kMetaHash, initial check status and maintenance (they are state).
+// 32 hexadecimal digits over the whole definition but kMetaHash, kMetaEpoch, initial check status and maintenance (they are state).
 std::string definition_hash(const Service& service);
 
 }  // namespace muster

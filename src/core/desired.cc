@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/canary.h"
 #include "core/canonical.h"
 #include "core/label_checks.h"
 #include "core/text.h"
@@ -316,6 +317,12 @@ Desired make_desired(const Wanted& wanted, const Rules& rules) {
   Maker maker(rules, out);
   for (const WantedSlice& slice : wanted.slices) maker.add(slice);
   maker.finish();
+  if (rules.settings().canary && !wanted.slices.empty()) {
+    Service canary = make_canary(wanted.agent, {rules.settings().owner, rules.settings().service_id_prefix});
+    const auto at = std::lower_bound(out.services.begin(), out.services.end(), canary.id,
+                                     [](const Service& service, const std::string& id) { return service.id < id; });
+    out.services.insert(at, std::move(canary));
+  }
   return out;
 }
 

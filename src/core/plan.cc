@@ -55,6 +55,9 @@ class Difference {
     if (wanted == actual) return;
     Meta left = actual;
     Meta right = wanted;
+    left.erase(kMetaEpoch);
+    right.erase(kMetaEpoch);
+    if (left == right) return;
     left.erase(kMetaHash);
     right.erase(kMetaHash);
     if (left != right) {
