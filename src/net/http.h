@@ -1,4 +1,4 @@
-// HTTP over TCP, TLS and unix sockets: thin RAII over libcurl, the only file pair that includes it.
+// HTTP over TCP, TLS and unix sockets: thin RAII over libcurl, which only transfer.cc includes.
 #pragma once
 
 #include <chrono>

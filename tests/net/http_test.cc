@@ -1,6 +1,8 @@
 #include "net/http.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
@@ -26,6 +28,41 @@ Request get(const HttpServer& server, std::string path = "/") {
 }
 
 HttpOptions quick(std::chrono::milliseconds timeout = 300ms) { return {.timeout = timeout}; }
+
+// Says its piece to the first connection whatever is asked, and closes.
+class OneShot {
+ public:
+  explicit OneShot(std::string text) : text_(std::move(text)) {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof at;
+    EXPECT_EQ(bind(fd_, reinterpret_cast<sockaddr*>(&at), size), 0);
+    EXPECT_EQ(listen(fd_, 1), 0);
+    getsockname(fd_, reinterpret_cast<sockaddr*>(&at), &size);
+    url_ = "http://127.0.0.1:" + std::to_string(ntohs(at.sin_port));
+    thread_ = std::jthread([this] { talk(); });
+  }
+  ~OneShot() { close(fd_); }
+  const std::string& url() const { return url_; }
+
+ private:
+  void talk() {
+    const int peer = accept(fd_, nullptr, nullptr);
+    std::array<char, 4096> asked;
+    EXPECT_GT(recv(peer, asked.data(), asked.size(), 0), 0);
+    send(peer, text_.data(), text_.size(), MSG_NOSIGNAL);
+    shutdown(peer, SHUT_WR);
+    while (recv(peer, asked.data(), asked.size(), 0) > 0) {
+    }
+    close(peer);
+  }
+
+  std::string text_;
+  std::string url_;
+  int fd_ = socket(AF_INET, SOCK_STREAM, 0);
+  std::jthread thread_;
+};
 
 std::string error_of(HttpReply reply, HttpOptions options = quick()) {
   HttpServer server({"127.0.0.1:0"}, [&](const HttpRequest&) { return reply; });
@@ -99,6 +136,27 @@ TEST(HttpClient, TellsResetTruncatedAndTooLargeApart) {
   EXPECT_NE(error_of({.body = std::string(1000, 'x')}, {.max_body = 999}).find("over 999 bytes"), std::string::npos);
   EXPECT_EQ(error_of({.body = std::string(1000, 'x')}, {.max_body = 1000}), "status 200");
   EXPECT_NE(error_of({.body = std::string(100, 'x'), .manner = Manner::Drip}).find("timed out"), std::string::npos);
+}
+
+// A peer that dies between two headers once looked like a 200 without a body.
+TEST(HttpClient, TakesACutHeadForAnError) {
+  const std::string head = "HTTP/1.1 200 OK\r\nX-A: b\r\n";
+  for (std::size_t cut = 0; cut <= head.size(); cut += 3) {
+    OneShot peer(head.substr(0, cut));
+    const Request request{.base = peer.url(), .path = "/"};
+    EXPECT_FALSE(HttpClient(quick()).send(request, {})) << cut;
+    OneShot again(head.substr(0, cut));
+    EXPECT_FALSE(HttpStream::open({.base = again.url(), .path = "/"}, quick(), {})) << cut;
+  }
+}
+
+TEST(HttpClient, DoesNotCollectHeadersWithoutEnd) {
+  std::string head = "HTTP/1.1 200 OK\r\n";
+  for (int i = 0; i < 3000; ++i) head += "X-" + std::to_string(i) + ": " + std::string(100, 'x') + "\r\n";
+  OneShot peer(head + "Content-Length: 0\r\n\r\n");
+  const auto answer = HttpClient({}).send({.base = peer.url(), .path = "/"}, {});
+  ASSERT_FALSE(answer);
+  EXPECT_NE(answer.error().message.find("head over"), std::string::npos) << answer.error().message;
 }
 
 TEST(HttpClient, SaysThatAClosedPortRefuses) {
