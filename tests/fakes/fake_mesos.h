@@ -1,0 +1,57 @@
+// A Mesos master over real HTTP: agents and tasks that start, move, end and are lost, failovers, and misbehaviour.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "fakes/http_server.h"
+#include "fakes/mesos_state.h"
+
+namespace muster::fakes {
+
+// Thread: any; every call takes effect on the next request.
+class FakeMesos {
+ public:
+  // Listens on `address` ("127.0.0.1:0": a free port), was elected two hours ago, leads, and knows no agent.
+  explicit FakeMesos(const std::string& address = "127.0.0.1:0");
+  ~FakeMesos();
+  FakeMesos(const FakeMesos&) = delete;
+  FakeMesos& operator=(const FakeMesos&) = delete;
+
+  std::string url() const;   // "http://127.0.0.1:41234"
+  std::string info() const;  // for a json.info_* znode
+  HttpServer& server();
+  std::uint64_t reads() const;  // requests for a state so far
+
+  // --- the cluster ---
+  void add_agent(const std::string& ip, const std::string& hostname, int port = 5051);
+  void remove_agent(const std::string& ip);  // with its tasks
+  void start(MesosTask task);                // replaces one of the same id
+  void kill(const std::string& id);          // gone from `tasks`, listed as completed
+  void set_state(const std::string& id, const std::string& state);
+  void set_healthy(const std::string& id, bool healthy);
+  void move(const std::string& id, const std::string& agent_ip);
+  // Any other change, under the fake's lock.
+  void edit(const std::function<void(MesosCluster&)>& change);
+
+  // --- what masters go through ---
+  void fail_over();                        // a new id, elected now; every agent is recovered and silent
+  void come_back(const std::string& ip);   // an agent re-registers
+  void lose_agent(const std::string& ip);  // unreachable: row gone, tasks in unreachable_tasks
+
+  // --- misbehaviour: `reply` stands for the answer to every request for a state until cleared ---
+  void answer_with(std::function<HttpReply(const HttpRequest&)> reply);
+  void answer_body(std::string body, int status = 200);
+  void behave();
+  // Mesos before 0.25: /state is 404, /state.json answers.
+  void only_state_json(bool only);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace muster::fakes
