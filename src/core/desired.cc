@@ -233,7 +233,7 @@ class Maker {
   std::string address() {
     for (const AddressKind kind : settings_.ip_order) {
       for (const Address& candidate : instance_.addresses) {
-        if (candidate.kind == kind && is_ip(candidate.ip)) return candidate.ip;
+        if (candidate.kind == kind && usable_ip(candidate.ip)) return candidate.ip;
       }
     }
     if (!instance_.addresses.empty()) reject(Reason::NoAddress, "no address of the kinds in --mesos-ip-order");

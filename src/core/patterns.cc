@@ -2,7 +2,7 @@
 
 #include <re2/re2.h>
 
-#include <cctype>
+#include <algorithm>
 #include <utility>
 
 namespace muster {
@@ -20,8 +20,8 @@ std::unique_ptr<RE2> make(const std::string& pattern) {
 }  // namespace
 
 struct Patterns::Compiled {
-  std::unique_ptr<RE2> all;                 // (?:p1)|(?:p2)|...
-  std::vector<std::unique_ptr<RE2>> each;   // for capture groups
+  std::unique_ptr<RE2> all;                // (?:p1)|(?:p2)|..., or null where they do not join
+  std::vector<std::unique_ptr<RE2>> each;  // for capture groups
 };
 
 Patterns::Patterns() = default;
@@ -38,22 +38,28 @@ Result<Patterns> Patterns::compile(std::string_view flag, const std::vector<std:
   };
   out.compiled_ = std::make_unique<Compiled>();
   std::string all;
+  bool joins = true;
   for (const std::string& pattern : patterns) {
     if (pattern.empty()) return wrong(pattern, "an empty pattern matches everything");
     auto compiled = make(pattern);
     if (!compiled->ok()) return wrong(pattern, compiled->error());
+    joins = joins && pattern.find("\\Q") == std::string::npos;  // without its \E it would quote all that follows
     all += (all.empty() ? "(?:" : "|(?:") + pattern + ")";
     out.compiled_->each.push_back(std::move(compiled));
   }
-  out.compiled_->all = make(all);
-  if (!out.compiled_->all->ok()) return wrong(patterns.front() + " and others", out.compiled_->all->error());
+  // Sound patterns may still clash in one expression: a group name twice, or too much memory.
+  auto joined = make(all);
+  if (joins && joined->ok()) out.compiled_->all = std::move(joined);
   return out;
 }
 
 bool Patterns::empty() const { return compiled_ == nullptr; }
 
 bool Patterns::match(std::string_view text) const {
-  return compiled_ && RE2::PartialMatch(piece(text), *compiled_->all);
+  if (!compiled_) return false;
+  if (compiled_->all) return RE2::PartialMatch(piece(text), *compiled_->all);
+  return std::any_of(compiled_->each.begin(), compiled_->each.end(),
+                     [&](const auto& pattern) { return RE2::PartialMatch(piece(text), *pattern); });
 }
 
 std::optional<std::string> Patterns::first_group(std::string_view text) const {
@@ -76,9 +82,11 @@ std::vector<std::string> Patterns::without_group() const {
 
 std::optional<char> impossible_literal(std::string_view pattern, std::string_view also) {
   constexpr std::string_view kMeta = R"(\.+*?()|[]{}^$)";
-  // Flags may fold case, classes and alternatives may avoid the character: no verdict on those.
-  if (pattern.find_first_of("|[\\") != std::string_view::npos) return std::nullopt;
+  // Flags may fold case; classes, alternatives and counts may avoid the character; a quantifier behind one that is not
+  // ASCII covers more than its last byte. No verdict on those.
+  if (pattern.find_first_of("|[\\{") != std::string_view::npos) return std::nullopt;
   if (pattern.find("(?") != std::string_view::npos) return std::nullopt;
+  if (std::any_of(pattern.begin(), pattern.end(), [](char c) { return (c & 0x80) != 0; })) return std::nullopt;
   const auto possible = [&](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || also.find(c) != std::string_view::npos;
   };
@@ -86,12 +94,9 @@ std::optional<char> impossible_literal(std::string_view pattern, std::string_vie
     const char c = pattern[i];
     if (kMeta.find(c) != std::string_view::npos || possible(c)) continue;
     const char next = i + 1 < pattern.size() ? pattern[i + 1] : '\0';
-    if (next == '?' || next == '*' || next == '{') continue;
+    if (next == '?' || next == '*') continue;
     // A quantifier behind an enclosing group may make it optional as well.
-    if (pattern.find(")?", i) != std::string_view::npos || pattern.find(")*", i) != std::string_view::npos ||
-        pattern.find("){", i) != std::string_view::npos) {
-      continue;
-    }
+    if (pattern.find(")?", i) != std::string_view::npos || pattern.find(")*", i) != std::string_view::npos) continue;
     return c;
   }
   return std::nullopt;

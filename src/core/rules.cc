@@ -27,6 +27,12 @@ Result<TaskTag> parse_task_tag(const std::string& value) {
   return out;
 }
 
+// Goes into Meta or an id of every service: what Consul would refuse there would refuse them all.
+Result<void> fits(const char* flag, const std::string& value, std::size_t bytes) {
+  if (value.size() <= bytes && printable(value)) return {};
+  return fail(Fault::Leave, "--" + std::string(flag) + ": give at most " + std::to_string(bytes) + " printable bytes");
+}
+
 bool word(char c) {
   return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
 }
@@ -49,6 +55,10 @@ const std::vector<std::string>& Rules::warnings() const { return compiled_->warn
 Result<std::shared_ptr<const Rules>> Rules::compile(RuleSettings settings) {
   auto out = std::make_unique<Compiled>();
   if (settings.service_id_prefix.empty()) settings.service_id_prefix = settings.compat ? "mesos-consul" : "muster";
+  if (auto carried = fits("owner", settings.owner, 512); !carried) return tl::unexpected(carried.error());
+  if (auto carried = fits("service-id-prefix", settings.service_id_prefix, 255); !carried) {
+    return tl::unexpected(carried.error());
+  }
   const std::pair<const char*, std::pair<const std::vector<std::string>*, Patterns*>> lists[] = {
       {"whitelist", {&settings.whitelist, &out->whitelist}},
       {"blacklist", {&settings.blacklist, &out->blacklist}},
@@ -88,12 +98,8 @@ std::string Rules::clean_name(std::string_view raw) const {
   std::string out;
   while (!text.empty()) {
     const char c = text.front();
-    std::size_t length = 1;
-    // One dash a character, as Go's regexp replaces runes, not bytes.
-    while (length < 4 && length < text.size() && (static_cast<unsigned char>(c) & 0xC0U) == 0xC0U &&
-           (static_cast<unsigned char>(text[length]) & 0xC0U) == 0x80U) {
-      ++length;
-    }
+    // One dash a character, as Go's regexp replaces runes; a broken byte is a rune of its own there.
+    const std::size_t length = std::max<std::size_t>(utf8_length(text), 1);
     if (c == '_') {
       out += compiled_->settings.group_separator;
     } else {
@@ -125,19 +131,32 @@ std::vector<std::string> Rules::task_tags(std::string_view cleaned) const {
 
 std::string_view to_string(Reason reason) {
   switch (reason) {
-    case Reason::NoName: return "no_name";
-    case Reason::NoId: return "no_id";
-    case Reason::PortOutOfRange: return "port_out_of_range";
-    case Reason::PortWithoutNumber: return "port_without_number";
-    case Reason::BadTag: return "bad_tag";
-    case Reason::TooManyTags: return "too_many_tags";
-    case Reason::MetaLimit: return "meta_limit";
-    case Reason::BadCheck: return "bad_check";
-    case Reason::ScriptCheck: return "script_check";
-    case Reason::NameNotDns: return "name_not_dns";
-    case Reason::IdCollision: return "id_collision";
-    case Reason::BadLabel: return "bad_label";
-    case Reason::NoAddress: return "no_address";
+    case Reason::NoName:
+      return "no_name";
+    case Reason::NoId:
+      return "no_id";
+    case Reason::PortOutOfRange:
+      return "port_out_of_range";
+    case Reason::PortWithoutNumber:
+      return "port_without_number";
+    case Reason::BadTag:
+      return "bad_tag";
+    case Reason::TooManyTags:
+      return "too_many_tags";
+    case Reason::MetaLimit:
+      return "meta_limit";
+    case Reason::BadCheck:
+      return "bad_check";
+    case Reason::ScriptCheck:
+      return "script_check";
+    case Reason::NameNotDns:
+      return "name_not_dns";
+    case Reason::IdCollision:
+      return "id_collision";
+    case Reason::BadLabel:
+      return "bad_label";
+    case Reason::NoAddress:
+      return "no_address";
   }
   return "other";
 }

@@ -8,11 +8,15 @@
 namespace muster {
 namespace {
 
-// Length of the well-formed sequence at the front, 0 when there is none (RFC 3629: no overlong, no surrogates).
-std::size_t sequence(std::string_view text) {
+bool label_character(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; }
+
+}  // namespace
+
+std::size_t utf8_length(std::string_view text) {
   const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
   const auto tail = [&](std::size_t i) { return (at(i) & 0xC0U) == 0x80U; };
   const unsigned lead = at(0);
+  if (text.empty()) return 0;
   if (lead < 0x80) return 1;
   if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
   if (lead >= 0xE0 && lead <= 0xEF) {
@@ -28,13 +32,9 @@ std::size_t sequence(std::string_view text) {
   return 0;
 }
 
-bool label_character(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; }
-
-}  // namespace
-
 bool valid_utf8(std::string_view text) {
   while (!text.empty()) {
-    const std::size_t length = sequence(text);
+    const std::size_t length = utf8_length(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }
@@ -42,8 +42,15 @@ bool valid_utf8(std::string_view text) {
 }
 
 bool printable(std::string_view text) {
-  const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
-  return std::none_of(text.begin(), text.end(), control) && valid_utf8(text);
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    const auto first = static_cast<unsigned char>(text.front());
+    if (length == 0 || first < 0x20 || first == 0x7f) return false;
+    // U+0080 to U+009F, which terminals obey as well
+    if (length == 2 && first == 0xC2 && static_cast<unsigned char>(text[1]) < 0xA0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
 }
 
 bool dns_label(std::string_view text) {
@@ -51,11 +58,14 @@ bool dns_label(std::string_view text) {
          std::all_of(text.begin(), text.end(), label_character);
 }
 
-bool is_ip(std::string_view text) {
+bool usable_ip(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return false;
   std::array<unsigned char, 16> address{};
   const std::string copy(text);
-  return inet_pton(AF_INET, copy.c_str(), address.data()) == 1 ||
-         inet_pton(AF_INET6, copy.c_str(), address.data()) == 1;
+  if (inet_pton(AF_INET, copy.c_str(), address.data()) != 1 && inet_pton(AF_INET6, copy.c_str(), address.data()) != 1) {
+    return false;
+  }
+  return std::any_of(address.begin(), address.end(), [](unsigned char byte) { return byte != 0; });
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {

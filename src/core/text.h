@@ -7,13 +7,15 @@
 
 namespace muster {
 
+// Bytes of the well-formed character at the front; 0 when there is none (RFC 3629: no overlong form, no surrogate).
+std::size_t utf8_length(std::string_view text);
 bool valid_utf8(std::string_view text);
 // Valid UTF-8 without control characters: Consul gives it back as it was sent.
 bool printable(std::string_view text);
 // A DNS label in Consul's sense: [a-z0-9-], 1 to 63, neither end a dash.
 bool dns_label(std::string_view text);
-// An IPv4 or IPv6 literal, without brackets.
-bool is_ip(std::string_view text);
+// An IPv4 or IPv6 literal, without brackets, and not the unspecified one: Consul refuses 0.0.0.0 and :: (400).
+bool usable_ip(std::string_view text);
 // Keeps empty parts; "" gives one empty part, as Go's strings.Split does.
 std::vector<std::string> split(std::string_view text, char separator);
 std::string lower(std::string_view text);  // ASCII only
