@@ -125,6 +125,8 @@ FlagGroup general_group(Options& o) {
                 "Make Consul true once and exit: 0 done, 1 something failed, 2 usage, 3 held back or still different",
                 "false", set_switch(o.run.once)),
            flag("dry-run", "", "Write nothing; print what would be done, and why", "false", set_switch(o.run.dry_run)),
+           flag("stale", "", "With adopt: remove unmarked services under our prefix that match nothing that runs", "false",
+                set_switch(o.stale)),
            flag("log-level", "LEVEL", "Least level that is logged: debug, info, warn or error", "info", set_level(o))}};
 }
 
@@ -182,11 +184,18 @@ std::vector<FlagGroup> flag_groups(Options& options, const Modules& modules) {
   for (const auto& module : modules) groups.push_back(module->flags());
   groups.push_back(consul::consul_flags(options.consul));
   groups.push_back(rules_group(options));
-  groups.push_back(consul::consul_flags(options.consul));
   groups.push_back(running_group(options));
   return groups;
 }
 
-Program make_program() { return {"muster", MUSTER_VERSION, "keeps Consul true to what schedulers run", {}, kExamples}; }
+Program make_program() {
+  return {"muster",
+          MUSTER_VERSION,
+          "keeps Consul true to what schedulers run",
+          {{"adopt", "", "Show what would be taken over from another program, and what of it matches nothing; "
+                         "with --stale do it, and remove the latter"},
+           {"cleanup", "", "Remove every service of this --owner, after showing which"}},
+          kExamples};
+}
 
 }  // namespace muster::cli

@@ -20,9 +20,10 @@ Result<std::unique_ptr<Settings>> load_settings(const std::vector<std::string>& 
   const auto groups = flag_groups(out->options, out->modules);
   out->parsed = parse(make_program(), groups, arguments, variable);
   if (out->parsed.next == Parsed::Next::Exit) return out;
-  if (auto made = make_options(out->options, out->parsed, out->modules); !made) return tl::unexpected(made.error());
-  const auto get = [](const char* name) -> const char* { return std::getenv(name); };
-  if (auto consul = consul::apply_environment(out->options.consul, get); !consul) return tl::unexpected(consul.error());
+  if (auto made = make_options(out->options, out->parsed, out->modules, variable); !made) {
+    return tl::unexpected(made.error());
+  }
+  out->options.rules.canary = true;
   auto rules = Rules::compile(out->options.rules);
   if (!rules) return tl::unexpected(rules.error());
   out->rules = std::move(*rules);

@@ -37,15 +37,16 @@ struct Made {
 };
 
 // The options are not moved: the setters refer to them.
-void make(Made& made, Strings arguments, bool with_source = true) {
+void make(Made& made, Strings arguments, bool with_source = true, const Environment& environment = nullptr) {
   Modules modules;
   modules.push_back(std::make_unique<FakeModule>("alpha"));
   modules.push_back(std::make_unique<FakeModule>("beta"));
   if (with_source) arguments.push_back("--alpha-url=a");
   const auto groups = flag_groups(made.options, modules);
-  made.parsed = parse(make_program(), groups, arguments, nullptr);
+  made.parsed = parse(make_program(), groups, arguments, environment);
   if (made.parsed.code != 0) return;
-  if (const auto done = make_options(made.options, made.parsed, modules); !done) made.error = done.error().message;
+  if (const auto done = make_options(made.options, made.parsed, modules, environment); !done)
+    made.error = done.error().message;
 }
 
 std::string listen_of(const Strings& arguments) {
@@ -124,6 +125,20 @@ TEST(Options, EveryFlagReachesItsSetting) {
   EXPECT_EQ(made.options.run.audit_interval, std::chrono::seconds(90));
   EXPECT_EQ(made.options.log_level, log::Level::Debug);
   EXPECT_EQ(made.options.listen, "");
+}
+
+TEST(Options, ConsulsOwnVariablesAreHonouredAndItsWarningsAreHandedOn) {
+  Made made;
+  make(made, {"--consul", "--consul-port=8600"}, true, [](const std::string& name) -> std::optional<std::string> {
+    if (name == "CONSUL_HTTP_TOKEN") return "secret";
+    if (name == "MUSTER_CONSUL_TIMEOUT") return "2s";
+    return std::nullopt;
+  });
+  EXPECT_EQ(made.parsed.err + made.error, "");
+  EXPECT_EQ(made.options.consul.port, 8600);
+  EXPECT_EQ(made.options.consul.timeout, std::chrono::seconds(2));
+  EXPECT_EQ(made.options.consul.token, "secret");
+  EXPECT_EQ(made.options.warnings.size(), 1u) << "--consul does nothing";
 }
 
 TEST(Options, WithoutASourceTheErrorListsThem) {
