@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include "support/folder.h"
 #include "support/wait.h"
@@ -47,8 +48,10 @@ TEST(Process, TakesItsWholeGroupAlong) {
 }
 
 TEST(Process, HandsNoDescriptorDown) {
-  const Finished done = run({{"sh", "-c", "ls /proc/$$/fd | wc -w"}, {}, ""});
-  EXPECT_LE(std::stoi(done.out), 4) << done.out;
+  ASSERT_EQ(dup2(2, 77), 77);  // without close-on-exec
+  EXPECT_EQ(run({{"sh", "-c", "test -e /proc/$$/fd/77"}}).code, 1);
+  EXPECT_EQ(run({{"sh", "-c", "test -e /proc/$$/fd/2"}}).code, 0);
+  close(77);
 }
 
 }  // namespace
