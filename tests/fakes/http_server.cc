@@ -1,21 +1,16 @@
 #include "fakes/http_server.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <future>
 #include <mutex>
 #include <thread>
@@ -23,6 +18,7 @@
 #include <utility>
 
 #include "fakes/http_wire.h"
+#include "fakes/loopback.h"
 
 namespace muster::fakes {
 namespace {
@@ -31,52 +27,6 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kDripPause = std::chrono::milliseconds(100);
 constexpr std::uint64_t kWake = 0;
 constexpr std::uint64_t kListenerBit = std::uint64_t{1} << 63;  // epoll data: a listener's index or a connection's id
-
-[[noreturn]] void die(const std::string& what) {
-  std::fprintf(stderr, "fake http server: %s: %s\n", what.c_str(), std::strerror(errno));
-  std::abort();
-}
-
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
-};
-
-SocketAddress unix_address(const std::string& path) {
-  SocketAddress out;
-  auto& to = reinterpret_cast<sockaddr_un&>(out.storage);
-  to.sun_family = AF_UNIX;
-  if (path.size() >= sizeof to.sun_path) die("path too long: " + path);
-  std::memcpy(to.sun_path, path.c_str(), path.size() + 1);
-  out.size = sizeof to;
-  return out;
-}
-
-SocketAddress parse_address(const std::string& text) {
-  if (text.starts_with("unix:")) return unix_address(text.substr(5));
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos) die("no port in " + text);
-  const auto port = htons(static_cast<std::uint16_t>(std::atoi(text.c_str() + colon + 1)));
-  SocketAddress out;
-  if (text.front() == '[') {
-    auto& to = reinterpret_cast<sockaddr_in6&>(out.storage);
-    to.sin6_family = AF_INET6;
-    to.sin6_port = port;
-    out.size = sizeof to;
-    if (inet_pton(AF_INET6, text.substr(1, colon - 2).c_str(), &to.sin6_addr) != 1) die("bad address " + text);
-    if (!IN6_IS_ADDR_LOOPBACK(&to.sin6_addr)) die("not loopback: " + text);
-  } else {
-    auto& to = reinterpret_cast<sockaddr_in&>(out.storage);
-    to.sin_family = AF_INET;
-    to.sin_port = port;
-    out.size = sizeof to;
-    if (inet_pton(AF_INET, text.substr(0, colon).c_str(), &to.sin_addr) != 1) die("bad address " + text);
-    if (ntohl(to.sin_addr.s_addr) >> 24 != 127) die("not loopback: " + text);
-  }
-  return out;
-}
 
 struct Listener {
   std::string name;  // "127.0.0.1:41234" or "unix:/path"
@@ -223,10 +173,7 @@ void HttpServer::State::bind_listener(Listener& listener) {
   if (bind(listener.fd, listener.at.get(), listener.at.size) != 0) die("bind " + listener.name);
   if (family == AF_UNIX) return;
   getsockname(listener.fd, listener.at.get(), &listener.at.size);
-  const bool v6 = family == AF_INET6;
-  const auto port = ntohs(v6 ? reinterpret_cast<sockaddr_in6&>(listener.at.storage).sin6_port
-                             : reinterpret_cast<sockaddr_in&>(listener.at.storage).sin_port);
-  listener.name = listener.name.substr(0, listener.name.rfind(':') + 1) + std::to_string(port);
+  listener.name = listener.name.substr(0, listener.name.rfind(':') + 1) + std::to_string(port_of(listener.at));
 }
 
 void HttpServer::State::start_listening(std::size_t index) {
