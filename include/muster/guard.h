@@ -9,6 +9,8 @@ namespace muster {
 struct GuardPolicy {
   bool dry_run = false;  // hold everything
   bool standby = false;  // hold everything: another muster acts
+  bool adopt_stale = false;  // muster adopt --stale: what is unmarked under our prefix and matches nothing goes
+  bool cleanup = false;      // muster cleanup: everything of this owner goes
 };
 
 // Both are pure: same plan and same knowledge, same answer. Between them the breaker judges (muster/breaker.h).
@@ -16,6 +18,8 @@ struct GuardPolicy {
 // A removal needs proof from the slice named in the service's own marks; without it, it is held as "unproven". A removal
 // whose marks name another owner is a defect of the planner and is held as "foreign".
 Plan prove(Plan plan, const Wanted& wanted, const Owner& owner);
+// The removals that a person asked for. Stale services go only while every slice of the agent is complete.
+Plan obey(Plan plan, const Wanted& wanted, const GuardPolicy& policy);
 // Holds everything as "standby" or "dry-run" where the policy says so.
 Plan restrict(Plan plan, const GuardPolicy& policy);
 

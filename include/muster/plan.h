@@ -28,6 +28,7 @@ enum class Proof : std::uint8_t {
   Ended,   // the scheduler said that it is over
   Absent,  // a complete read did not have it
   Rules,   // the instance runs, and the rules no longer want this service of it
+  Operator,  // a person asked for it: muster adopt --stale, muster cleanup
 };
 
 std::string_view to_string(Proof proof);

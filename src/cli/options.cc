@@ -1,7 +1,11 @@
 #include "cli/options.h"
 
+#include <algorithm>
+#include <chrono>
+
 #include "cli/setters.h"
 #include "consul/flags.h"
+#include "core/duration.h"
 #include "core/text.h"
 
 #ifndef MUSTER_VERSION
@@ -104,6 +108,43 @@ Setter set_listen(std::string& target) {
   };
 }
 
+Setter set_agent(std::string& target) {
+  return [&target](const std::string& value) -> Result<void> {
+    auto agent = consul::parse_agent(value);
+    if (!agent) return tl::unexpected(agent.error());
+    target = std::move(*agent);
+    return {};
+  };
+}
+
+// Consul's HTTP server tidies paths: a key that it would alter is refused at once.
+Setter set_key(std::string& target) {
+  return [&target](const std::string& value) -> Result<void> {
+    const std::vector<std::string> parts = split(value, '/');
+    const bool tidy = std::none_of(parts.begin(), parts.end(), [](const std::string& part) {
+      return part.empty() || part == "." || part == "..";
+    });
+    if (value.size() > 512 || !printable(value) || !tidy) {
+      return fail(Fault::Leave, "not a key of Consul's; give at most 512 bytes of names with single slashes between");
+    }
+    target = value;
+    return {};
+  };
+}
+
+// Consul's own limits of a session.
+Setter set_ttl(std::chrono::milliseconds& target) {
+  return [&target](const std::string& value) -> Result<void> {
+    const auto parsed = parse_duration(value);
+    if (!parsed) return tl::unexpected(parsed.error());
+    if (*parsed < std::chrono::seconds(10) || *parsed > std::chrono::hours(24)) {
+      return fail(Fault::Leave, "not a session's TTL; give 10s to 24h");
+    }
+    target = *parsed;
+    return {};
+  };
+}
+
 Flag flag(std::string name, std::string value, std::string help, std::string fallback, Setter set) {
   return {std::move(name), std::move(value), std::move(help), std::move(fallback), false, false, std::move(set)};
 }
@@ -174,7 +215,15 @@ FlagGroup running_group(Options& o) {
        flag("workers", "N", "Consul agents worked on at the same time, at most", "32",
             set_number(o.run.workers, 1, 1024)),
        flag("audit-interval", "DURATION", "Each Consul agent is compared again this often, change or not", "10m",
-            set_duration(o.run.audit_interval, std::chrono::seconds(1)))}};
+            set_duration(o.run.audit_interval, std::chrono::seconds(1))),
+       flag("lock", "", "Of all musters with the same --lock-key one acts, by a Consul session; the others stand by",
+            "false", set_switch(o.run.lock.enabled)),
+       flag("lock-key", "KEY", "Key in Consul that the acting muster holds", "muster/OWNER/leader",
+            set_key(o.run.lock.key)),
+       flag("lock-ttl", "DURATION", "TTL of the session, 10s to 24h: a dead muster is replaced within 3 of these", "15s",
+            set_ttl(o.run.lock.ttl)),
+       flag("lock-agent", "URL", "Consul agent that is asked for the lock; else --consul-agent, else this machine's",
+            "", set_agent(o.run.lock.agent))}};
 }
 
 }  // namespace

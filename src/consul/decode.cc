@@ -15,6 +15,10 @@ using rapidjson::Value;
 
 constexpr std::string_view kServices = "/v1/agent/services";
 constexpr std::string_view kChecks = "/v1/agent/checks";
+constexpr std::string_view kNode = "/v1/catalog/node-services";
+constexpr std::string_view kNodeChecks = "/v1/health/node";
+constexpr std::string_view kNodes = "/v1/catalog/nodes";
+constexpr std::string_view kStates = "/v1/health/state/any";
 constexpr std::string_view kMaintenance = "_service_maintenance:";
 
 tl::unexpected<Error> malformed(std::string_view list, std::string_view entry, std::string_view what) {
@@ -41,6 +45,13 @@ class Entry {
   }
 
   int number(const char* key, int fallback) { return number(object_, key, fallback); }
+
+  std::uint64_t index(const char* key) {
+    const Value* value = find(key);
+    if (value == nullptr) return 0;
+    if (!value->IsUint64()) return note(key, "is not an index"), 0;
+    return value->GetUint64();
+  }
 
   bool truth(const char* key) {
     const Value* value = find(key);
@@ -102,7 +113,7 @@ class Entry {
 };
 
 // Iterative: an answer nested a million deep must not end the process. `text` must outlive the document.
-Result<void> parse(Document& document, std::string& text, std::string_view list) {
+Result<void> parse(Document& document, std::string& text, std::string_view list, bool array = false) {
   // Without this an in-situ parser would take an embedded zero for the end.
   if (text.find('\0') != std::string::npos) return malformed(list, "", "not JSON: holds a zero byte");
   document.ParseInsitu<rapidjson::kParseInsituFlag | rapidjson::kParseIterativeFlag>(text.data());
@@ -110,12 +121,13 @@ Result<void> parse(Document& document, std::string& text, std::string_view list)
     const std::string where = " at byte " + std::to_string(document.GetErrorOffset());
     return malformed(list, "", std::string("not JSON: ") + GetParseError_En(document.GetParseError()) + where);
   }
-  if (!document.IsObject()) return malformed(list, "", "not a JSON object");
+  if (array && !document.IsArray()) return malformed(list, "", "not a JSON list");
+  if (!array && !document.IsObject()) return malformed(list, "", "not a JSON object");
   return {};
 }
 
-Result<void> read_service(std::string_view key, const Value& value, Actual& into) {
-  if (!value.IsObject()) return malformed(kServices, key, "not an object");
+Result<void> read_service(std::string_view list, std::string_view key, const Value& value, Actual& into) {
+  if (!value.IsObject()) return malformed(list, key, "not an object");
   Entry entry(value);
   ActualService service;
   service.id = entry.text("ID");
@@ -128,7 +140,7 @@ Result<void> read_service(std::string_view key, const Value& value, Actual& into
   service.enable_tag_override = entry.truth("EnableTagOverride");
   if (service.id.empty()) entry.note("ID", "is missing");
   if (service.name.empty()) entry.note("Service", "is missing");
-  if (!entry.wrong().empty()) return malformed(kServices, key, entry.wrong());
+  if (!entry.wrong().empty()) return malformed(list, key, entry.wrong());
   into.services.push_back(std::move(service));
   return {};
 }
@@ -140,6 +152,16 @@ ActualService* find_service(Actual& actual, std::string_view id) {
   return it != actual.services.end() && it->id == id ? &*it : nullptr;
 }
 
+void join(std::string_view check_id, std::string_view service_id, std::string_view notes, Actual& into) {
+  ActualService* service = service_id.empty() ? nullptr : find_service(into, service_id);
+  if (service == nullptr) return;
+  if (check_id.starts_with(kMaintenance) && check_id.substr(kMaintenance.size()) == service_id) {
+    service->maintenance = std::string(notes);
+  } else {
+    service->check_ids.emplace_back(check_id);
+  }
+}
+
 Result<void> read_check(std::string_view key, const Value& value, Actual& into) {
   if (!value.IsObject()) return malformed(kChecks, key, "not an object");
   Entry entry(value);
@@ -148,31 +170,25 @@ Result<void> read_check(std::string_view key, const Value& value, Actual& into) 
   const std::string_view notes = entry.text("Notes");
   if (id.empty()) entry.note("CheckID", "is missing");
   if (!entry.wrong().empty()) return malformed(kChecks, key, entry.wrong());
-  ActualService* service = service_id.empty() ? nullptr : find_service(into, service_id);
-  if (service == nullptr) return {};
-  if (id.starts_with(kMaintenance) && id.substr(kMaintenance.size()) == service_id) {
-    service->maintenance = std::string(notes);
-  } else {
-    service->check_ids.emplace_back(id);
-  }
+  join(id, service_id, notes, into);
   return {};
 }
 
-Result<void> sort_services(Actual& actual) {
+Result<void> sort_services(std::string_view list, Actual& actual) {
   auto& services = actual.services;
   std::sort(services.begin(), services.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   const auto twice =
       std::adjacent_find(services.begin(), services.end(), [](const auto& a, const auto& b) { return a.id == b.id; });
-  if (twice != services.end()) return malformed(kServices, twice->id, "stands there twice");
+  if (twice != services.end()) return malformed(list, twice->id, "stands there twice");
   return {};
 }
 
-Result<void> sort_checks(Actual& actual) {
+Result<void> sort_checks(std::string_view list, Actual& actual) {
   for (ActualService& service : actual.services) {
     auto& ids = service.check_ids;
     std::sort(ids.begin(), ids.end());
     const auto twice = std::adjacent_find(ids.begin(), ids.end());
-    if (twice != ids.end()) return malformed(kChecks, *twice, "stands there twice");
+    if (twice != ids.end()) return malformed(list, *twice, "stands there twice");
   }
   return {};
 }
@@ -182,9 +198,9 @@ Result<void> read_services(std::string& text, Actual& actual) {
   if (auto ok = parse(document, text, kServices); !ok) return ok;
   actual.services.reserve(document.MemberCount());
   for (const auto& member : document.GetObject()) {
-    if (auto ok = read_service(view(member.name), member.value, actual); !ok) return ok;
+    if (auto ok = read_service(kServices, view(member.name), member.value, actual); !ok) return ok;
   }
-  return sort_services(actual);
+  return sort_services(kServices, actual);
 }
 
 Result<void> read_checks(std::string& text, Actual& actual) {
@@ -193,10 +209,98 @@ Result<void> read_checks(std::string& text, Actual& actual) {
   for (const auto& member : document.GetObject()) {
     if (auto ok = read_check(view(member.name), member.value, actual); !ok) return ok;
   }
-  return sort_checks(actual);
+  return sort_checks(kChecks, actual);
+}
+
+Result<void> read_node(const Value& value, CatalogNode& into) {
+  if (!value.IsObject()) return malformed(kNode, "Node", "not an object");
+  Entry entry(value);
+  into.exists = true;
+  into.address = entry.text("Address");
+  entry.meta(into.meta);
+  into.modify_index = entry.index("ModifyIndex");
+  if (!entry.wrong().empty()) return malformed(kNode, "Node", entry.wrong());
+  return {};
+}
+
+// {"Node": null, "Services": null} where there is none; null alone on some versions.
+Result<void> read_node_services(std::string& text, CatalogNode& into) {
+  Document document;
+  if (text == "null" || text == "null\n") return {};
+  if (auto ok = parse(document, text, kNode); !ok) return ok;
+  const auto node = document.FindMember("Node");
+  const auto services = document.FindMember("Services");
+  if (node == document.MemberEnd() || services == document.MemberEnd()) {
+    return malformed(kNode, "", "neither a node nor none");
+  }
+  if (node->value.IsNull()) return {};
+  if (auto ok = read_node(node->value, into); !ok) return ok;
+  if (services->value.IsNull()) return {};
+  if (!services->value.IsArray()) return malformed(kNode, "Services", "not a list");
+  for (const Value& each : services->value.GetArray()) {
+    if (auto ok = read_service(kNode, "", each, into.actual); !ok) return ok;
+  }
+  return sort_services(kNode, into.actual);
+}
+
+Result<void> read_node_check(const Value& value, CatalogNode& into) {
+  if (!value.IsObject()) return malformed(kNodeChecks, "", "not an object");
+  Entry entry(value);
+  const std::string_view notes = entry.text("Notes");
+  CatalogCheck check;
+  check.id = entry.text("CheckID");
+  check.service_id = entry.text("ServiceID");
+  check.status = entry.text("Status");
+  check.output = entry.text("Output");
+  check.modify_index = entry.index("ModifyIndex");
+  if (check.id.empty()) entry.note("CheckID", "is missing");
+  if (!entry.wrong().empty()) return malformed(kNodeChecks, check.id, entry.wrong());
+  join(check.id, check.service_id, notes, into.actual);
+  into.checks.push_back(std::move(check));
+  return {};
+}
+
+Result<void> read_node_checks(std::string& text, CatalogNode& into) {
+  Document document;
+  if (auto ok = parse(document, text, kNodeChecks, true); !ok) return ok;
+  for (const Value& each : document.GetArray()) {
+    if (auto ok = read_node_check(each, into); !ok) return ok;
+  }
+  std::sort(into.checks.begin(), into.checks.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return sort_checks(kNodeChecks, into.actual);
 }
 
 }  // namespace
+
+Result<CatalogNode> decode_node(std::string services, std::string checks) {
+  CatalogNode node;
+  if (auto ok = read_node_services(services, node); !ok) return tl::unexpected(ok.error());
+  if (auto ok = read_node_checks(checks, node); !ok) return tl::unexpected(ok.error());
+  return node;
+}
+
+Result<std::set<std::string>> decode_live_agents(std::string nodes, std::string checks) {
+  Document named;
+  Document states;
+  if (auto ok = parse(named, nodes, kNodes, true); !ok) return tl::unexpected(ok.error());
+  if (auto ok = parse(states, checks, kStates, true); !ok) return tl::unexpected(ok.error());
+  std::set<std::string> out;
+  for (const Value& each : states.GetArray()) {
+    if (!each.IsObject()) return malformed(kStates, "", "not an object");
+    Entry entry(each);
+    if (entry.text("CheckID") == "serfHealth") out.emplace(entry.text("Node"));
+    if (!entry.wrong().empty()) return malformed(kStates, "", entry.wrong());
+  }
+  std::set<std::string> addresses;
+  for (const Value& each : named.GetArray()) {
+    if (!each.IsObject()) return malformed(kNodes, "", "not an object");
+    Entry entry(each);
+    if (out.contains(std::string(entry.text("Node")))) addresses.emplace(entry.text("Address"));
+    if (!entry.wrong().empty()) return malformed(kNodes, "", entry.wrong());
+  }
+  out.merge(addresses);
+  return out;
+}
 
 Result<Actual> decode_actual(std::string services, std::string checks) {
   Actual actual;

@@ -32,20 +32,10 @@ Setter to_switch(bool& into) {
   };
 }
 
-// http://host[:port], https://host[:port] or unix:///path. User, path and query belong elsewhere.
 Result<void> set_agent(ConsulSettings& settings, std::string url) {
-  constexpr char kRight[] = "give http://HOST:PORT, https://HOST:PORT or unix:///PATH";
-  const bool unix_path = url.starts_with("unix:///") && url.size() > 8;
-  const bool web = url.starts_with("http://") || url.starts_with("https://");
-  const bool graphic = std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c < '\x7f'; });
-  if ((!unix_path && !web) || !graphic) return fail(Fault::Leave, kRight);
-  if (web) {
-    const std::size_t host = url.find("://") + 3;
-    if (url.ends_with('/') && url.find('/', host) == url.size() - 1) url.pop_back();
-    if (url.find('@') != std::string::npos) return fail(Fault::Leave, "give the user with --consul-auth");
-    if (url.size() == host || url.find_first_of("/?#", host) != std::string::npos) return fail(Fault::Leave, kRight);
-  }
-  settings.agent = std::move(url);
+  auto agent = parse_agent(std::move(url));
+  if (!agent) return tl::unexpected(agent.error());
+  settings.agent = std::move(*agent);
   return {};
 }
 
@@ -135,6 +125,22 @@ void add_identity(Table& table, ConsulSettings& settings) {
 }
 
 }  // namespace
+
+// User, path and query belong elsewhere.
+Result<std::string> parse_agent(std::string url) {
+  constexpr char kRight[] = "give http://HOST:PORT, https://HOST:PORT or unix:///PATH";
+  const bool unix_path = url.starts_with("unix:///") && url.size() > 8;
+  const bool web = url.starts_with("http://") || url.starts_with("https://");
+  const bool graphic = std::all_of(url.begin(), url.end(), [](char c) { return c > ' ' && c < '\x7f'; });
+  if ((!unix_path && !web) || !graphic) return fail(Fault::Leave, kRight);
+  if (web) {
+    const std::size_t host = url.find("://") + 3;
+    if (url.ends_with('/') && url.find('/', host) == url.size() - 1) url.pop_back();
+    if (url.find('@') != std::string::npos) return fail(Fault::Leave, "give the user with --consul-auth");
+    if (url.size() == host || url.find_first_of("/?#", host) != std::string::npos) return fail(Fault::Leave, kRight);
+  }
+  return url;
+}
 
 FlagGroup consul_flags(ConsulSettings& settings) {
   Table table(settings);

@@ -3,7 +3,9 @@
 #include <charconv>
 #include <optional>
 #include <set>
+#include <string_view>
 #include <tuple>
+#include <unordered_set>
 #include <utility>
 
 #include "core/canary.h"
@@ -33,6 +35,18 @@ bool meta_key(std::string_view key) {
          std::all_of(key.begin(), key.end(), allowed);
 }
 
+// As Go's strconv.Atoi(strings.TrimSpace(text)) reads it.
+std::optional<std::int64_t> go_integer(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\n\v\f\r";
+  text.remove_prefix(std::min(text.find_first_not_of(kSpace), text.size()));
+  text = text.substr(0, text.find_last_not_of(kSpace) + 1);
+  if (text.starts_with('+')) text.remove_prefix(text.starts_with("+-") ? 0 : 1);
+  std::int64_t value = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (status != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
 // Turns the instances of one slice into candidates.
 class Maker {
  public:
@@ -47,6 +61,10 @@ class Maker {
   Maker(const Rules& rules, Desired& out) : rules_(rules), settings_(rules.settings()), out_(out) {}
 
   void add(const WantedSlice& slice) {
+    if (slice.host.id.size() > kMetaValue || !printable(slice.host.id)) {
+      out_.rejections.push_back({Reason::NoId, "", "a host whose id is over 512 bytes, or not printable"});
+      return;
+    }
     for (std::size_t i = 0; i < slice.slice->instances.size(); ++i) {
       instance_ = slice.slice->instances.at(i);
       ++ordinal_;
@@ -56,17 +74,19 @@ class Maker {
     }
   }
 
-  // Sorted by id; of several with one id, the first by instance id, then the first emitted.
+  // Sorted by id; of several with one id, the first by instance id, then by source and host, then the first emitted.
   void finish() {
-    std::sort(candidates_.begin(), candidates_.end(), [](const Candidate& a, const Candidate& b) {
-      return std::tie(a.service.id, a.instance, a.order) < std::tie(b.service.id, b.instance, b.order);
+    const auto mark = [](const Candidate& of, const char* key) -> const std::string& { return of.service.meta.at(key); };
+    std::sort(candidates_.begin(), candidates_.end(), [&](const Candidate& a, const Candidate& b) {
+      return std::tie(a.service.id, a.instance, mark(a, kMetaSource), mark(a, kMetaHost), a.order) <
+             std::tie(b.service.id, b.instance, mark(b, kMetaSource), mark(b, kMetaHost), b.order);
     });
     const Candidate* winner = nullptr;
     for (const Candidate& candidate : candidates_) {
       if (winner == nullptr || winner->service.id != candidate.service.id) {
         winner = &candidate;
-        out_.services.push_back(candidate.service);
-      } else if (winner->ordinal != candidate.ordinal) {
+        keep(candidate);
+      } else if (winner->ordinal != candidate.ordinal || winner->service.name != candidate.service.name) {
         out_.rejections.push_back({Reason::IdCollision, candidate.instance,
                                    "service id " + candidate.service.id + " belongs to " + winner->instance});
       }
@@ -74,6 +94,20 @@ class Maker {
   }
 
  private:
+  // An agent has one space of check ids: a second service that brings an id takes the check from the first, and the two
+  // would be registered in turn for ever.
+  void keep(const Candidate& candidate) {
+    Service& service = out_.services.emplace_back(candidate.service);
+    std::vector<Check> checks;
+    for (const Check& check : candidate.service.checks) {
+      if (check_ids_.insert(check.id).second) checks.push_back(check);
+    }
+    if (checks.size() == service.checks.size()) return;
+    out_.rejections.push_back({Reason::IdCollision, candidate.instance, "a check id of " + service.id + " is another's"});
+    service.checks = std::move(checks);
+    service.meta[kMetaHash] = definition_hash(service);
+  }
+
   void reject(Reason reason, std::string detail) {
     out_.rejections.push_back({reason, instance_.id, std::move(detail)});
   }
@@ -83,6 +117,7 @@ class Maker {
       reject(Reason::NoId, "an id of 1 to 500 printable bytes is needed");
       return;
     }
+    if (instance_.draining) return;
     switch (instance_.kind) {
       case Kind::Host: return add_host();
       case Kind::Service: return add_service();
@@ -121,22 +156,24 @@ class Maker {
     for (std::size_t i = 0; i < service.checks.size(); ++i) {
       service.checks[i].id = "service:" + service.id + (i == 0 ? "" : ":" + std::to_string(i + 1));
     }
+    std::sort(service.checks.begin(), service.checks.end(), [](const Check& a, const Check& b) { return a.id < b.id; });
     emit(std::move(service));
   }
 
   // --- Kind::Task ---
   void add_task() {
-    if (instance_.draining || !rules_.allows_group(instance_.group)) return;
+    if (!rules_.allows_group(instance_.group)) return;
     name_ = rules_.clean_name(task_name());
     if (!rules_.allows_name(name_)) return;
     if (name_.empty()) return reject(Reason::NoName, "neither the task nor overrideTaskName names it");
     tags_ = label_tags(find_label(instance_.labels, "tags"));
     append_tags(tags_, rules_.task_tags(name_));
 
-    const std::size_t before = candidates_.size();
-    bool any_discovery = add_discovery_ports();
-    if (settings_.compat || !any_discovery) add_resource_ports();
-    if (candidates_.size() == before) add_endpoint(name_, nullptr, {});
+    address_ = address();
+
+    bool any = add_discovery_ports();
+    if (settings_.compat || !any) any = add_resource_ports() || any;
+    if (!any) add_endpoint(name_, nullptr, {});
   }
 
   std::string task_name() {
@@ -168,15 +205,18 @@ class Maker {
     return any;
   }
 
-  void add_resource_ports() {
+  bool add_resource_ports() {
     const auto chosen = chosen_indexes();
+    bool any = false;
     std::size_t position = 0;
     for (const Port& port : instance_.ports) {
       if (port.origin != PortOrigin::Resource) continue;
       const std::size_t index = position++;
       if (chosen && !chosen->contains(index)) continue;
       add_endpoint(port_name(index), &port, {});
+      any = true;
     }
+    return any;
   }
 
   // --service-port-label names a label that lists 0-based indexes; nothing usable in it means all.
@@ -185,13 +225,8 @@ class Maker {
     const std::string* value = find_label(instance_.labels, settings_.service_port_label);
     if (value == nullptr) return std::nullopt;
     std::set<std::size_t> out;
-    for (std::string_view part : split(*value, ',')) {
-      const std::size_t first = part.find_first_not_of(" \t");
-      if (first == std::string_view::npos) continue;
-      part = part.substr(first, part.find_last_not_of(" \t") - first + 1);
-      std::size_t index = 0;
-      const auto [end, status] = std::from_chars(part.data(), part.data() + part.size(), index);
-      if (status == std::errc{} && end == part.data() + part.size()) out.insert(index);
+    for (const std::string& part : split(*value, ',')) {
+      if (const auto index = go_integer(part)) out.insert(static_cast<std::size_t>(*index));  // -1: one that no port has
     }
     if (out.empty()) return std::nullopt;
     return out;
@@ -204,7 +239,7 @@ class Maker {
   void add_endpoint(const std::string& name, const Port* port, const std::vector<std::string>& extra_tags) {
     Service service;
     service.name = name;
-    service.address = address();
+    service.address = address_;
     service.port = port == nullptr ? std::uint16_t{0} : port->number;
     service.id = endpoint_id(service, port);
     service.tags = tags_;
@@ -242,13 +277,17 @@ class Maker {
 
   std::vector<std::string> label_tags(const std::string* value) const {
     if (value == nullptr || value->empty()) return {};
-    std::vector<std::string> out = split(*value, ',');
-    if (!settings_.compat) std::erase(out, "");
+    std::vector<std::string> items = split(*value, ',');
+    if (settings_.compat) return items;
+    std::erase(items, "");
+    std::vector<std::string> out;
+    append_tags(out, items);
     return out;
   }
 
   static void append_tags(std::vector<std::string>& tags, const std::vector<std::string>& more) {
     for (const std::string& tag : more) {
+      if (tags.size() > kTags) return;  // limit_tags cuts here, and a label of a million commas costs no more
       if (std::find(tags.begin(), tags.end(), tag) == tags.end()) tags.push_back(tag);
     }
   }
@@ -301,12 +340,14 @@ class Maker {
   const RuleSettings& settings_;
   Desired& out_;
   std::vector<Candidate> candidates_;
+  std::unordered_set<std::string_view> check_ids_;  // of services kept, in candidates_
   // The instance at hand.
   Instance instance_;
   std::size_t ordinal_ = 0;
   std::string source_;
   const HostRef* host_ = nullptr;
   std::string name_;
+  std::string address_;
   std::vector<std::string> tags_;
 };
 

@@ -7,11 +7,11 @@
 namespace muster {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, double>, 7> kUnits{{
+constexpr std::array<std::pair<std::string_view, double>, 8> kUnits{{
     // "ms" before "m": the longer name first
-    {"ns", 1e-6}, {"us", 1e-3}, {"\xc2\xb5s", 1e-3}, {"ms", 1.0}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6},
+    {"ns", 1e-6}, {"us", 1e-3}, {"\xc2\xb5s", 1e-3}, {"\xce\xbcs", 1e-3}, {"ms", 1.0}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6},
 }};
-constexpr double kLongest = 1e15;  // milliseconds; far under what chrono holds
+constexpr double kLongest = 9'223'372'036'854;  // milliseconds: Go holds 63 bits of nanoseconds, and Consul is Go
 
 tl::unexpected<Error> wrong(std::string_view what) {
   return fail(Fault::Leave, std::string(what) + "; give a number with a unit, such as 500ms, 10s or 1m30s");
@@ -45,7 +45,8 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
     total += number * factor;
     if (total > kLongest) return wrong("duration is too long");
   }
-  return std::chrono::milliseconds{static_cast<std::int64_t>(total)};
+  constexpr double kNoise = 1e-7;  // 1.009s is 1008.9999999999999 in binary; a tenth of a nanosecond mends it
+  return std::chrono::milliseconds{static_cast<std::int64_t>(total + kNoise)};
 }
 
 }  // namespace muster

@@ -34,6 +34,7 @@ std::string explain(Proof proof) {
     case Proof::Ended: return "the scheduler says that it ended";
     case Proof::Absent: return "absent from a complete read";
     case Proof::Rules: return "runs, but the rules do not want it";
+    case Proof::Operator: return "asked for by the operator";
     case Proof::Unproven: break;
   }
   return "not seen, and nothing proves that it ended";
@@ -63,6 +64,27 @@ Plan prove(Plan plan, const Wanted& wanted, const Owner& owner) {
     }
   }
   plan.actions = std::move(proven);
+  return plan;
+}
+
+Plan obey(Plan plan, const Wanted& wanted, const GuardPolicy& policy) {
+  const auto complete = [](const WantedSlice& each) { return each.slice->complete; };
+  const bool sure = !wanted.slices.empty() && std::all_of(wanted.slices.begin(), wanted.slices.end(), complete);
+  if (policy.cleanup || (policy.adopt_stale && sure)) {
+    for (const std::string& id : plan.stale) {
+      Action action{Verb::Deregister, {}, "", explain(Proof::Operator), Proof::Operator, {}};
+      action.service.id = id;
+      plan.actions.push_back(std::move(action));
+    }
+    plan.stale.clear();
+  }
+  if (!policy.cleanup) return plan;
+  for (Held& held : plan.held) {
+    held.action.proof = Proof::Operator;
+    held.action.why = explain(Proof::Operator);
+    plan.actions.push_back(std::move(held.action));
+  }
+  plan.held.clear();
   return plan;
 }
 

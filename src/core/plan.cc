@@ -111,7 +111,9 @@ class Planner {
       Action action{Verb::Deregister, {}, "", "not wanted", Proof::Unproven, actual.meta};
       action.service.id = actual.id;
       action.service.name = actual.name;
-      removals_.push_back(std::move(action));
+      const std::string* source = find_meta(actual.meta, kMetaSource);
+      // The canary last: while anything of ours is left, the agent must be found again.
+      (source != nullptr && *source == kCanarySource ? last_ : removals_).push_back(std::move(action));
     } else if ((under_prefix && owner == nullptr) || marked) {
       plan_.stale.push_back(actual.id);
     }
@@ -119,7 +121,7 @@ class Planner {
 
   // New before old: registrations, then checks and maintenance, then removals.
   Plan finish() {
-    for (auto* later : {&states_, &removals_}) {
+    for (auto* later : {&states_, &removals_, &last_}) {
       plan_.actions.insert(plan_.actions.end(), std::make_move_iterator(later->begin()),
                            std::make_move_iterator(later->end()));
     }
@@ -166,6 +168,7 @@ class Planner {
   Plan plan_;
   std::vector<Action> states_;
   std::vector<Action> removals_;
+  std::vector<Action> last_;
 };
 
 }  // namespace
@@ -206,6 +209,7 @@ std::string_view to_string(Proof proof) {
     case Proof::Ended: return "ended";
     case Proof::Absent: return "absent";
     case Proof::Rules: return "rules";
+    case Proof::Operator: return "operator";
   }
   return "other";
 }

@@ -1,4 +1,4 @@
-// HTTP over TCP, TLS and unix sockets: thin RAII over libcurl, which only transfer.cc includes.
+// HTTP over TCP, TLS and unix sockets: thin RAII over libcurl, which nothing outside this folder includes.
 #pragma once
 
 #include <chrono>

@@ -68,6 +68,20 @@ std::vector<AgentKey> Board::agents() const {
   return out;
 }
 
+void Board::visit(const AgentKey& agent) {
+  const std::lock_guard lock(mutex_);
+  agents_[agent];
+}
+
+std::vector<AgentKey> Board::hostless() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<AgentKey> out;
+  for (const auto& [agent, served] : agents_) {
+    if (served.empty()) out.push_back(agent);
+  }
+  return out;
+}
+
 void Board::retire(const AgentKey& agent) {
   const std::lock_guard lock(mutex_);
   const auto served = agents_.find(agent);

@@ -31,6 +31,10 @@ class Board {
   Wanted wanted(const AgentKey& agent) const;
   // Every agent that serves a host, or served one and has not yet been seen clean.
   std::vector<AgentKey> agents() const;
+  // An agent that may hold something of ours though no source mentions it.
+  void visit(const AgentKey& agent);
+  // Those that serve no host.
+  std::vector<AgentKey> hostless() const;
   // After a clean run: an agent that serves no host any more need not be visited again.
   void retire(const AgentKey& agent);
   std::size_t instances(const std::string& source) const;

@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "log/log.h"
@@ -31,8 +32,8 @@ Daemon::Daemon(Parts parts)
     : parts_(std::move(parts)),
       board_(parts_.resolver),
       rules_(parts_.rules),
-      guard_({parts_.settings.dry_run, false}, parts_.settings.breaker),
-      journal_(names(parts_.sources), parts_.settings.once && parts_.settings.dry_run),
+      guard_(parts_.policy, parts_.settings.breaker),
+      journal_(names(parts_.sources), parts_.settings.once),
       workers_(
           queue_, parts_.settings.workers,
           [this] { return Reconciler(board_, rules_, guard_, parts_.make_agents()); },
@@ -45,9 +46,7 @@ void Daemon::report(const Report& report) {
   if (parts_.on_report) parts_.on_report(report);
   if (report.unreadable) guard_.skip(report.agent);
   if (report.hosts == 0 && !report.failed() && report.plan.held.empty()) {
-    board_.retire(report.agent);
-    journal_.forget(report.agent);
-    guard_.forget(report.agent);
+    drop(report.agent);
   }
   mark(guard_.take_ripe());
 }
@@ -81,14 +80,44 @@ bool Daemon::feed_once(const NamedSource& source, std::stop_token stop) {
 void Daemon::audit(std::stop_token stop) {
   const auto interval = parts_.settings.audit_interval;
   const auto slots = std::clamp<std::int64_t>(interval / std::chrono::milliseconds(100), 1, 60);
+  bool searched = false;
   for (std::int64_t slot = 0; !stop.stop_requested(); slot = (slot + 1) % slots) {
     sleep_for(interval / slots, stop);
+    if (!searched || slot == 0) searched = search(stop);
     std::vector<AgentKey> due = board_.agents();
     std::erase_if(due, [&](const AgentKey& agent) {
       return static_cast<std::int64_t>(std::hash<std::string>{}(agent.url) % static_cast<std::size_t>(slots)) != slot;
     });
     mark(due);
   }
+}
+
+// Agents that hold our canary and that no source mentions are visited, and what is left on them needs proof like any
+// other removal. One that the catalog no longer knows either, and that does not answer, is a host that is gone.
+bool Daemon::search(const std::stop_token& stop) {
+  if (!parts_.find_agents) return true;
+  const auto found = parts_.find_agents(board_.agents(), stop);
+  if (!found || found->empty()) return false;  // an empty answer may be a token without rights
+  const std::set<AgentKey> standing(found->begin(), found->end());
+  for (const AgentKey& agent : standing) board_.visit(agent);
+  std::vector<AgentKey> visits;
+  for (const AgentKey& agent : board_.hostless()) {
+    if (standing.contains(agent) || !journal_.failing(agent)) {
+      visits.push_back(agent);
+      continue;
+    }
+    log::info("agent", {{"agent", agent.url}, {"state", "gone from the catalog, serves no host; forgotten"}});
+    queue_.forget(agent);
+    drop(agent);
+  }
+  mark(visits);
+  return true;
+}
+
+void Daemon::drop(const AgentKey& agent) {
+  board_.retire(agent);
+  journal_.forget(agent);
+  guard_.forget(agent);
 }
 
 void Daemon::reload() {
@@ -155,6 +184,7 @@ int Daemon::run_once(Signals& signals) {
   for (std::jthread& feeder : feeders) feeder.join();
   clock.request_stop();
   clock.join();
+  search(all.get_token());
   const bool interrupted = silent > 0 || !queue_.drained(all.get_token());
   interrupt.request_stop();
   workers_.stop();

@@ -33,6 +33,9 @@ struct Parts {
   Resolver resolver;
   std::function<std::unique_ptr<Agents>()> make_agents;  // one a worker thread
   std::shared_ptr<const Rules> rules;
+  GuardPolicy policy;
+  // The agents on which this owner's canary stands, asked of one of `ask`. May be empty: no search.
+  std::function<Result<std::vector<AgentKey>>(const std::vector<AgentKey>& ask, std::stop_token stop)> find_agents;
   // SIGHUP: rules and tokens read again. On an error the old ones stay in force.
   std::function<Result<std::shared_ptr<const Rules>>()> reload;
   // After every report and every answer of a source, for metrics. Any thread.
@@ -62,7 +65,9 @@ class Daemon {
   bool feed_once(const NamedSource& source, std::stop_token stop);
   void post(const std::string& name, const Update& update);
   void audit(std::stop_token stop);
+  bool search(const std::stop_token& stop);
   void reload();
+  void drop(const AgentKey& agent);
   void confirm();
   void mark(const std::vector<AgentKey>& agents);
   void report(const Report& report);

@@ -10,6 +10,7 @@ Plan Guard::allow(Plan plan, const Wanted& wanted, const Owner& owner) {
     const std::lock_guard lock(mutex_);
     plan = breaker_.judge(std::move(plan), wanted, std::chrono::steady_clock::now());
   }
+  plan = muster::obey(std::move(plan), wanted, policy_);
   return muster::restrict(std::move(plan), policy_);
 }
 

@@ -56,8 +56,10 @@ void tell_failures(Once& once, const Report& report) {
   }
 }
 
-void tell_standing(Once& once, const Report& report) {
+// `printed`: the plan will be shown whole on stdout.
+void tell_standing(Once& once, const Report& report, bool printed) {
   for (const Held& held : report.plan.held) {
+    if (printed && held.reason == "dry-run") continue;
     if (!once.fresh("held " + held.reason + held.action.service.id + std::string(to_string(held.action.verb)))) continue;
     log::info("held", {{"agent", report.agent.url},
                        {"action", std::string(to_string(held.action.verb))},
@@ -120,7 +122,7 @@ void Journal::record(const Report& report) {
     Once once(state.told);
     tell_rejections(once, report.rejections, report.agent.url);
     tell_failures(once, report);
-    tell_standing(once, report);
+    tell_standing(once, report, keep_plans_);
   }
   state.conflicts = report.plan.conflicts.size();
   state.held.clear();
@@ -131,6 +133,12 @@ void Journal::record(const Report& report) {
 void Journal::forget(const AgentKey& agent) {
   const std::lock_guard lock(mutex_);
   agents_.erase(agent);
+}
+
+bool Journal::failing(const AgentKey& agent) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = agents_.find(agent);
+  return found != agents_.end() && !found->second.error.empty();
 }
 
 Journal::Totals Journal::totals() const {

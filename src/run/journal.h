@@ -31,6 +31,7 @@ class Journal {
     std::map<std::string, std::size_t> held;  // by reason
   };
   Totals totals() const;
+  bool failing(const AgentKey& agent) const;
   web::Readiness readiness() const;
   std::string plans() const;  // plan_text of every agent, sorted
 

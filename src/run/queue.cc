@@ -87,6 +87,16 @@ AgentQueue::Clock::duration AgentQueue::delay(unsigned failures) {
   return base * percent / 100;
 }
 
+void AgentQueue::forget(const AgentKey& agent) {
+  const std::lock_guard lock(mutex_);
+  const auto found = states_.find(agent);
+  if (found == states_.end() || found->second.busy) return;
+  waiting_.erase({found->second.due, agent});
+  std::erase(ready_, agent);
+  states_.erase(found);
+  if (ready_.empty() && busy_main_ == 0) drained_.notify_all();
+}
+
 AgentQueue::Depth AgentQueue::depth() const {
   const std::lock_guard lock(mutex_);
   return {ready_.size(), waiting_.size(), busy_};

@@ -35,6 +35,9 @@ class AgentQueue {
   std::optional<AgentKey> take(Lane lane, std::stop_token stop);
   void done(const AgentKey& agent, bool succeeded);
 
+  // Drops an agent that need not be visited any more, unless it is being worked on.
+  void forget(const AgentKey& agent);
+
   Depth depth() const;
   // Workers that wait in take() for this lane.
   std::size_t idle(Lane lane) const;

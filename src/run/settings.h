@@ -9,6 +9,15 @@
 
 namespace muster::run {
 
+// --lock: of several musters of one owner, the one that holds a key in Consul acts. See run/lock.h.
+struct LockSettings {
+  bool enabled = false;
+  std::string key;                        // empty: muster/<owner>/leader
+  std::string agent;                      // URL of the Consul agent to ask; empty: the fixed one, else this machine's
+  std::chrono::milliseconds ttl{15'000};  // 10 s to 24 h
+  friend bool operator==(const LockSettings&, const LockSettings&) = default;
+};
+
 struct RunSettings {
   bool once = false;
   bool dry_run = false;
@@ -16,6 +25,7 @@ struct RunSettings {
   std::chrono::milliseconds audit_interval{10 * 60 * 1000};  // each agent is read again this often, change or not
   std::chrono::milliseconds once_timeout{30 * 1000};         // --once: how long a source may take to answer
   BreakerSettings breaker;
+  LockSettings lock;
   friend bool operator==(const RunSettings&, const RunSettings&) = default;
 };
 

@@ -1,0 +1,31 @@
+// Where in Consul an owner has been: one catalog query by the canaries' Meta, whatever the size of the cluster.
+#pragma once
+
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "consul/settings.h"
+#include "muster/host.h"
+#include "muster/result.h"
+#include "net/http.h"
+
+namespace muster::consul {
+
+struct Found {
+  AgentKey agent;       // from the canary's Meta
+  std::string node;     // Consul node that holds it
+  std::string node_id;  // as the catalog has it; may be empty
+  friend bool operator==(const Found&, const Found&) = default;
+};
+
+// GET /v1/catalog/service/muster, filtered by owner, asked of `through`. A token without read rights gets an empty list:
+// that nothing was found proves nothing. Error: Fault::Retry.
+Result<std::vector<Found>> find_canaries(net::HttpClient& client, const Credentials& credentials, const AgentKey& through,
+                                         const std::string& owner, std::stop_token stop);
+
+// Body of that answer. Entries of other owners and without an agent are left out. Pure.
+Result<std::vector<Found>> decode_canaries(std::string_view body, std::string_view owner);
+
+}  // namespace muster::consul

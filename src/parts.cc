@@ -1,0 +1,101 @@
+#include "parts.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "consul/agent.h"
+#include "consul/search.h"
+#include "consul/sight.h"
+
+namespace muster {
+namespace {
+
+Result<std::vector<run::NamedSource>> make_sources(const cli::Modules& modules) {
+  std::vector<run::NamedSource> out;
+  for (const auto& module : modules) {
+    if (!module->configured()) continue;
+    auto source = module->make();
+    if (!source) return tl::unexpected(source.error());
+    out.push_back({std::string(module->name()), std::move(*source)});
+  }
+  return out;
+}
+
+AgentKey resolve(const consul::ConsulSettings& settings, const HostRef& host) {
+  return host.url.empty() ? consul::agent_at(settings, host.ip) : AgentKey{host.url};
+}
+
+// SIGHUP: rules and tokens; a change of anything else needs a restart.
+Result<std::shared_ptr<const Rules>> reload(const Program& program) {
+  auto settings = cli::load_settings(program.arguments);
+  if (!settings) return tl::unexpected(settings.error());
+  if ((*settings)->rules == nullptr) return fail(Fault::Leave, (*settings)->parsed.err);
+  if (auto read = program.credentials->reload(); !read) return tl::unexpected(read.error());
+  return (*settings)->rules;
+}
+
+// Asks the first agents that answer; the catalog is the same behind all of them.
+Result<std::vector<AgentKey>> find_agents(const Program& program, std::vector<AgentKey> ask,
+                                          const std::stop_token& stop) {
+  constexpr std::size_t kTries = 3;
+  const cli::Options& options = program.settings->options;
+  if (!options.consul.agent.empty() || ask.empty()) ask = {consul::agent_at(options.consul, "127.0.0.1")};
+  net::HttpClient client(consul::http_options(options.consul));
+  Result<std::vector<consul::Found>> found = fail(Fault::Retry, "no agent to ask");
+  for (std::size_t i = 0; i < std::min(kTries, ask.size()) && !found; ++i) {
+    found = consul::find_canaries(client, *program.credentials, ask[i], options.rules.owner, stop);
+  }
+  if (!found) return tl::unexpected(found.error());
+  std::vector<AgentKey> out;
+  for (const consul::Found& each : *found) out.push_back(each.agent);
+  return out;
+}
+
+std::unique_ptr<Agents> make_agents(const Program& program, bool writes) {
+  const cli::Options& options = program.settings->options;
+  auto agents = std::make_unique<consul::ConsulAgents>(options.consul, program.credentials);
+  const Owner owner{options.rules.owner, options.rules.service_id_prefix};
+  return std::make_unique<consul::SightedAgents>(std::move(agents), owner, [writes] { return writes; });
+}
+
+}  // namespace
+
+Result<Program> make_program(std::vector<std::string> arguments) {
+  Program out;
+  out.arguments = std::move(arguments);
+  auto settings = cli::load_settings(out.arguments);
+  if (!settings) return tl::unexpected(settings.error());
+  out.settings = std::move(*settings);
+  if (out.settings->parsed.next == cli::Parsed::Next::Exit) return out;
+  auto credentials = consul::Credentials::load(out.settings->options.consul);
+  if (!credentials) return tl::unexpected(credentials.error());
+  out.credentials = std::move(*credentials);
+  return out;
+}
+
+Result<run::Parts> make_parts(const Program& program) {
+  const cli::Options& options = program.settings->options;
+  const std::string& verb = program.settings->parsed.verb;
+  run::Parts parts;
+  if (verb != "cleanup") {  // which knows from Consul alone what there is
+    auto sources = make_sources(program.settings->modules);
+    if (!sources) return tl::unexpected(sources.error());
+    parts.sources = std::move(*sources);
+  }
+  parts.settings = options.run;
+  parts.settings.once = options.run.once || !verb.empty();
+  parts.settings.dry_run = options.run.dry_run || (verb == "adopt" && !options.stale);
+  parts.policy.dry_run = parts.settings.dry_run;
+  parts.policy.adopt_stale = verb == "adopt";
+  parts.policy.cleanup = verb == "cleanup";
+  parts.rules = program.settings->rules;
+  parts.resolver = [&](const HostRef& host) { return resolve(options.consul, host); };
+  parts.make_agents = [&program, writes = !parts.settings.dry_run] { return make_agents(program, writes); };
+  parts.find_agents = [&](const std::vector<AgentKey>& ask, std::stop_token stop) {
+    return find_agents(program, ask, stop);
+  };
+  parts.reload = [&] { return reload(program); };
+  return parts;
+}
+
+}  // namespace muster
