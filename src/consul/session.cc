@@ -87,8 +87,7 @@ Result<LockState> decode_lock(std::string_view body) {
   return out;
 }
 
-Session::Session(SessionSettings settings, const ConsulSettings& consul,
-                 std::shared_ptr<const Credentials> credentials)
+Session::Session(SessionSettings settings, const ConsulSettings& consul, std::shared_ptr<const Credentials> credentials)
     : settings_(std::move(settings)),
       http_(http_options(consul)),
       credentials_(std::move(credentials)),

@@ -1,10 +1,10 @@
 #include "run/lock.h"
 
-#include <ctime>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <utility>
 
 #include "log/log.h"
@@ -165,14 +165,13 @@ std::unique_ptr<Lock> make_lock(const RunSettings& settings, const std::string& 
   // A dry run writes nothing, and a lock is something.
   if (!lock.enabled || settings.dry_run) return nullptr;
   const milliseconds period = period_of(lock.ttl);
-  consul::SessionSettings session{
-      .url = lock.agent.empty() ? consul::agent_at(consul, "127.0.0.1").url : lock.agent,
-      .name = "muster " + owner,
-      .ttl = lock.ttl,
-      .lock_delay = lease_of(lock.ttl),
-      .longest_wait = period,
-      // Two tries after a wait must fit into the lease.
-      .timeout = std::min(consul.timeout, period / 2)};
+  consul::SessionSettings session{.url = lock.agent.empty() ? consul::agent_at(consul, "127.0.0.1").url : lock.agent,
+                                  .name = "muster " + owner,
+                                  .ttl = lock.ttl,
+                                  .lock_delay = lease_of(lock.ttl),
+                                  .longest_wait = period,
+                                  // Two tries after a wait must fit into the lease.
+                                  .timeout = std::min(consul.timeout, period / 2)};
   // An owner may hold slashes; escaped, no two owners have one key.
   std::string key = lock.key.empty() ? "muster/" + net::escape(owner) + "/leader" : lock.key;
   return std::make_unique<Lock>(std::move(key), lock.ttl,
