@@ -16,8 +16,8 @@ void put(std::string& out, const std::string& text) {
 }
 
 void put(std::string& out, const Check& check) {
-  for (const std::string* field : {&check.id, &check.name, &check.http, &check.tcp, &check.grpc, &check.ttl,
-                                   &check.interval, &check.timeout}) {
+  for (const std::string* field :
+       {&check.id, &check.name, &check.http, &check.tcp, &check.grpc, &check.ttl, &check.interval, &check.timeout}) {
     put(out, *field);
   }
   put(out, std::to_string(check.args.size()));

@@ -76,7 +76,9 @@ class Maker {
 
   // Sorted by id; of several with one id, the first by instance id, then by source and host, then the first emitted.
   void finish() {
-    const auto mark = [](const Candidate& of, const char* key) -> const std::string& { return of.service.meta.at(key); };
+    const auto mark = [](const Candidate& of, const char* key) -> const std::string& {
+      return of.service.meta.at(key);
+    };
     std::sort(candidates_.begin(), candidates_.end(), [&](const Candidate& a, const Candidate& b) {
       return std::tie(a.service.id, a.instance, mark(a, kMetaSource), mark(a, kMetaHost), a.order) <
              std::tie(b.service.id, b.instance, mark(b, kMetaSource), mark(b, kMetaHost), b.order);
@@ -103,7 +105,8 @@ class Maker {
       if (check_ids_.insert(check.id).second) checks.push_back(check);
     }
     if (checks.size() == service.checks.size()) return;
-    out_.rejections.push_back({Reason::IdCollision, candidate.instance, "a check id of " + service.id + " is another's"});
+    out_.rejections.push_back(
+        {Reason::IdCollision, candidate.instance, "a check id of " + service.id + " is another's"});
     service.checks = std::move(checks);
     service.meta[kMetaHash] = definition_hash(service);
   }
@@ -119,9 +122,12 @@ class Maker {
     }
     if (instance_.draining) return;
     switch (instance_.kind) {
-      case Kind::Host: return add_host();
-      case Kind::Service: return add_service();
-      case Kind::Task: return add_task();
+      case Kind::Host:
+        return add_host();
+      case Kind::Service:
+        return add_service();
+      case Kind::Task:
+        return add_task();
     }
   }
 
@@ -226,7 +232,8 @@ class Maker {
     if (value == nullptr) return std::nullopt;
     std::set<std::size_t> out;
     for (const std::string& part : split(*value, ',')) {
-      if (const auto index = go_integer(part)) out.insert(static_cast<std::size_t>(*index));  // -1: one that no port has
+      if (const auto index = go_integer(part))
+        out.insert(static_cast<std::size_t>(*index));  // -1: one that no port has
     }
     if (out.empty()) return std::nullopt;
     return out;
@@ -250,15 +257,17 @@ class Maker {
     }
     const Endpoint endpoint{service.address.empty() ? host_->ip : service.address,
                             port == nullptr ? "" : std::to_string(port->number)};
-    service.checks = checks_from_labels(instance_.labels, service.id, endpoint, settings_,
-                                        [this](Reason reason, std::string detail) { reject(reason, std::move(detail)); });
+    service.checks =
+        checks_from_labels(instance_.labels, service.id, endpoint, settings_,
+                           [this](Reason reason, std::string detail) { reject(reason, std::move(detail)); });
     emit(std::move(service));
   }
 
   std::string endpoint_id(const Service& service, const Port* port) const {
     const std::string& prefix = settings_.service_id_prefix;
     const std::string number = std::to_string(service.port);
-    if (settings_.compat && port == nullptr) return prefix + ":" + host_->ip + "-" + service.name + ":" + service.address;
+    if (settings_.compat && port == nullptr)
+      return prefix + ":" + host_->ip + "-" + service.name + ":" + service.address;
     if (settings_.compat) return prefix + ":" + host_->ip + ":" + service.name + ":" + service.address + ":" + number;
     if (port == nullptr) return prefix + ":" + instance_.id;
     return prefix + ":" + instance_.id + ":" + number + (port->protocol == "udp" ? ":udp" : "");

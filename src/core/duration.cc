@@ -9,7 +9,14 @@ namespace {
 
 constexpr std::array<std::pair<std::string_view, double>, 8> kUnits{{
     // "ms" before "m": the longer name first
-    {"ns", 1e-6}, {"us", 1e-3}, {"\xc2\xb5s", 1e-3}, {"\xce\xbcs", 1e-3}, {"ms", 1.0}, {"s", 1e3}, {"m", 6e4}, {"h", 3.6e6},
+    {"ns", 1e-6},
+    {"us", 1e-3},
+    {"\xc2\xb5s", 1e-3},
+    {"\xce\xbcs", 1e-3},
+    {"ms", 1.0},
+    {"s", 1e3},
+    {"m", 6e4},
+    {"h", 3.6e6},
 }};
 constexpr double kLongest = 9'223'372'036'854;  // milliseconds: Go holds 63 bits of nanoseconds, and Consul is Go
 

@@ -1,0 +1,58 @@
+#include "core/text.h"
+
+#include <gtest/gtest.h>
+
+namespace muster {
+namespace {
+
+using Parts = std::vector<std::string>;
+
+TEST(Text, KnowsUtf8) {
+  for (const std::string good :
+       {"", "abc", "caf\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"}) {
+    EXPECT_TRUE(valid_utf8(good)) << good;
+  }
+  for (const std::string bad :
+       {"\x80", "\xc0\x80", "\xc1\xbf", "\xc3", "\xc3(", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe2\x82",
+        "\xf0\x80\x80\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"}) {
+    EXPECT_FALSE(valid_utf8(bad)) << testing::PrintToString(bad);
+  }
+}
+
+TEST(Text, CallsControlCharactersUnprintableThoseOfTwoBytesToo) {
+  for (const std::string good : {"", " ", "a b", "~", "\xc2\xa0", "\xc3\xa9"}) EXPECT_TRUE(printable(good)) << good;
+  for (const std::string_view bad :
+       {std::string_view("\0", 1), std::string_view("a\nb"), std::string_view("\x1b[31m"), std::string_view("\x7f"),
+        std::string_view("\xc2\x9b"), std::string_view("\xc2\x80"), std::string_view("\xff")}) {
+    EXPECT_FALSE(printable(bad)) << testing::PrintToString(bad);
+  }
+}
+
+TEST(Text, KnowsADnsLabelAsConsulDoes) {
+  for (const std::string good : {"a", "web-1", "1", "a--b"}) EXPECT_TRUE(dns_label(good)) << good;
+  EXPECT_TRUE(dns_label(std::string(63, 'a')));
+  EXPECT_FALSE(dns_label(std::string(64, 'a')));
+  for (const std::string bad : {"", "-a", "a-", "A", "a_b", "a.b", "\xc3\xa9"}) EXPECT_FALSE(dns_label(bad)) << bad;
+}
+
+TEST(Text, TakesAnAddressThatConsulWouldTake) {
+  for (const std::string good : {"10.0.0.1", "255.255.255.255", "::1", "fd00::7", "::ffff:10.0.0.1"}) {
+    EXPECT_TRUE(usable_ip(good)) << good;
+  }
+  for (const std::string bad : {"", "0.0.0.0", "::", "0:0:0:0:0:0:0:0", "10.0.0", "10.0.0.256", "[::1]", "fe80::1%eth0",
+                                "node1", "10.0.0.1 ", "010.0.0.1x"}) {
+    EXPECT_FALSE(usable_ip(bad)) << bad;
+  }
+  EXPECT_FALSE(usable_ip(std::string_view("10.0.0.1\0evil", 13)));
+}
+
+TEST(Text, SplitsAsGoDoes) {
+  EXPECT_EQ(split("", ','), Parts{""});
+  EXPECT_EQ(split(",", ','), (Parts{"", ""}));
+  EXPECT_EQ(split("a,b,,c", ','), (Parts{"a", "b", "", "c"}));
+}
+
+TEST(Text, LowersAsciiOnly) { EXPECT_EQ(lower("AbZ\xc3\x89"), "abz\xc3\x89"); }
+
+}  // namespace
+}  // namespace muster
