@@ -64,10 +64,10 @@ bool Ledger::another_cluster(const State& state) const {
 }
 
 void Ledger::note_election(const State& state, const Moment& moment) {
-  if (!started_) first_read_ = moment.now;
-  if (!started_ || state.master.elected_time != elected_time_) elected_seen_ = moment.now;
+  if (reads_ == 0) first_read_ = moment.now;
+  if (reads_ == 0 || state.master.elected_time != elected_time_) elected_seen_ = moment.now;
   elected_time_ = state.master.elected_time;
-  started_ = true;
+  ++reads_;
   const auto age = std::max<std::chrono::nanoseconds>(moment.elected_for, moment.now - elected_seen_);
   young_ = age < settings_.failover_grace;
   blind_ = knows_no_agent(state) || (!state.recovered && young_);
@@ -80,7 +80,7 @@ void Ledger::add_registered(State& state, Drafts& drafts, Time now) {
     if (!agent.pid && known == agents_.end()) continue;
     const Pid pid = agent.pid ? *agent.pid : known->second.pid;
     if (known != agents_.end()) drafts[known->second.pid.ip].spoken_for = true;  // it may have moved
-    agents_[agent.id] = {pid, now};
+    agents_[agent.id] = {pid, now, reads_};
     places.emplace(pid.ip, pid.port);
     Draft& draft = drafts[pid.ip];
     draft.spoken_for = true;
@@ -105,7 +105,7 @@ void Ledger::add_absent(State& state, Drafts& drafts, Time now) {
   const std::set<std::string_view> recovered = recovered_ids(state);
   for (auto known = agents_.begin(); known != agents_.end();) {
     const auto& [id, agent] = *known;
-    if (agent.last_seen == now) {
+    if (agent.last_read == reads_) {
       ++known;
       continue;
     }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
@@ -51,6 +52,7 @@ class Ledger {
   struct KnownAgent {
     Pid pid;
     Time last_seen{};
+    std::uint64_t last_read = 0;
   };
   struct Host {
     SlicePtr slice;
@@ -81,7 +83,7 @@ class Ledger {
   double elected_time_ = 0;
   Time elected_seen_{};  // when we first read of this election
   Time first_read_{};
-  bool started_ = false;
+  std::uint64_t reads_ = 0;
   bool young_ = true;  // the election, at the present read
   bool blind_ = true;  // the present read proves no absence
 };
