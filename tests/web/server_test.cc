@@ -7,6 +7,9 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <memory>
+#include <mutex>
+#include <utility>
 
 #include "support/http.h"
 
@@ -16,14 +19,23 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 struct Running {
+  std::mutex mutex;  // of readiness
   Readiness readiness;
   std::unique_ptr<Server> server;
 
   Running() {
-    auto started =
-        Server::start("127.0.0.1:0", {[] { return std::string("muster_x 1\n"); }, [this] { return readiness; }});
+    auto started = Server::start("127.0.0.1:0", {[] { return std::string("muster_x 1\n"); },
+                                                 [this] {
+                                                   const std::lock_guard lock(mutex);
+                                                   return readiness;
+                                                 }});
     if (started) server = std::move(*started);
     EXPECT_TRUE(started) << started.error().message;
+  }
+
+  void set(Readiness now) {
+    const std::lock_guard lock(mutex);
+    readiness = std::move(now);
   }
 
   support::HttpAnswer call(const std::string& method, const std::string& path, const std::string& body = "") const {
@@ -74,10 +86,10 @@ TEST(Server, HealthIsOkWhileTheProcessLives) {
 
 TEST(Server, ReadyTellsOneReasonALine) {
   Running running;
-  running.readiness = {false, {"mesos: no answer yet", "agent http://x\nforged"}};
+  running.set({false, {"mesos: no answer yet", "agent http://x\nforged"}});
   EXPECT_EQ(running.call("GET", "/ready").status, 503);
   EXPECT_EQ(running.call("GET", "/ready").body, "mesos: no answer yet\nagent http://x forged\n");
-  running.readiness = {true, {}};
+  running.set({true, {}});
   EXPECT_EQ(running.call("GET", "/ready").status, 200);
   EXPECT_EQ(running.call("GET", "/ready").body, "OK\n");
 }
