@@ -1,21 +1,32 @@
 #include "core/plan_text.h"
 
+#include <algorithm>
+
+#include "core/text.h"
+
 namespace muster {
 namespace {
 
-std::string clean(std::string text) {
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+// Character by character: what is no text, or what a terminal would obey.
+std::string clean(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const std::string_view character = text.substr(0, std::max<std::size_t>(utf8_length(text), 1));
+    out += printable(character) ? character : "?";
+    text.remove_prefix(character.size());
   }
-  return text;
+  return out;
 }
 
 char sign(Verb verb) {
   switch (verb) {
-    case Verb::Register: return '+';
+    case Verb::Register:
+      return '+';
     case Verb::Deregister:
-    case Verb::DeregisterCheck: return '-';
-    default: return '~';
+    case Verb::DeregisterCheck:
+      return '-';
+    default:
+      return '~';
   }
 }
 
@@ -37,7 +48,8 @@ std::string plan_text(const AgentKey& agent, const Plan& plan) {
   for (const Conflict& conflict : plan.conflicts) {
     out += clean("  ! conflict " + conflict.service_id + "  (" + conflict.detail + ")") + "\n";
   }
-  for (const std::string& id : plan.stale) out += clean("  ? stale " + id + "  (unmarked, matches nothing; kept)") + "\n";
+  for (const std::string& id : plan.stale)
+    out += clean("  ? stale " + id + "  (unmarked, matches nothing; kept)") + "\n";
   return out.empty() ? out : agent.url + "\n" + out;
 }
 

@@ -246,7 +246,7 @@ inline ActualService held(const Service& service) {
   return out;
 }
 
-inline Actual held(const std::vector<Service>& services) {
+inline Actual agent_with(const std::vector<Service>& services) {
   Actual out;
   for (const Service& each : services) out.services.push_back(held(each));
   return out;

@@ -1,0 +1,307 @@
+#include "muster/plan.h"
+
+#include <gtest/gtest.h>
+
+#include "core/notation.h"
+#include "core/plan_text.h"
+#include "muster/guard.h"
+
+namespace muster {
+namespace {
+
+using notation::agent_with;
+using notation::compat;
+using notation::desired;
+using notation::Lines;
+using notation::modern;
+using notation::show;
+using notation::slice;
+using notation::wanted;
+
+const Owner kOwner{"prod", "muster"};
+
+Service web(const std::string& text = "web.1 web 80 {tags=a; check_http=http://{host}/}") {
+  return desired({text}, modern()).services.at(0);
+}
+
+Plan plan(const std::vector<Service>& services, const Actual& actual, const Owner& owner = kOwner) {
+  return make_plan({services, {}}, actual, owner);
+}
+
+TEST(Plan, OfAnEmptyAgentRegistersAll) {
+  const Plan got = plan({web()}, {});
+  EXPECT_EQ(show(got.actions), Lines{"register muster:web.1:80 (not in the agent)"});
+  EXPECT_EQ(got.actions[0].service, web());
+  EXPECT_EQ(got.equal, 0u);
+}
+
+TEST(Plan, OfAnAgentThatIsRightIsEmpty) {
+  const Plan got = plan({web()}, agent_with({web()}));
+  EXPECT_EQ(show(got.actions), Lines{});
+  EXPECT_EQ(got.equal, 1u);
+  EXPECT_EQ(got.ours, (std::map<std::string, std::size_t>{{"mesos", 1}}));
+}
+
+struct Drift {
+  const char* story;
+  void (*change)(ActualService&);
+  const char* why;
+};
+
+TEST(Plan, NamesEachDifferenceThatAnUpdateMends) {
+  const std::string check = "service:muster:web.1:80:http";
+  const Drift cases[] = {
+      {"name", [](ActualService& s) { s.name = "old"; }, "name: old -> web"},
+      {"tags", [](ActualService& s) { s.tags = {"x", "y"}; }, "tags: [x y] -> [a]"},
+      {"tags that only look alike", [](ActualService& s) { s.tags = {}; }, "tags: [] -> [a]"},
+      {"address", [](ActualService& s) { s.address = ""; }, "address:  -> 10.0.0.21"},
+      {"port", [](ActualService& s) { s.port = 70000; }, "port: 70000 -> 80"},
+      {"weights", [](ActualService& s) { s.weight_warning = 5; }, "weights differ"},
+      {"override", [](ActualService& s) { s.enable_tag_override = true; }, "EnableTagOverride differs"},
+      {"a check by hand", [](ActualService& s) { s.check_ids.clear(); },
+       "check service:muster:web.1:80:http is missing"},
+      {"a mark", [](ActualService& s) { s.meta[kMetaInstance] = "web.0"; }, "Meta muster_instance: web.0 -> web.1"},
+      {"a mark lost", [](ActualService& s) { s.meta.erase(kMetaHost); }, "Meta muster_host:  -> S1"},
+      {"Meta too much", [](ActualService& s) { s.meta["x"] = "y"; }, "Meta x is not wanted"},
+      {"only the hash", [](ActualService& s) { s.meta[kMetaHash] = "0"; }, "definition changed"},
+      {"the hash lost", [](ActualService& s) { s.meta.erase(kMetaHash); }, "definition changed"},
+      {"two at once", [](ActualService& s) { s.port = 81, s.name = "w", s.meta[kMetaHash] = "0"; },
+       "name: w -> web; port: 81 -> 80"},
+  };
+  for (const Drift& each : cases) {
+    Actual actual = agent_with({web()});
+    each.change(actual.services[0]);
+    const Plan got = plan({web()}, actual);
+    EXPECT_EQ(show(got.actions), Lines{std::string("update muster:web.1:80 (") + each.why + ")"}) << each.story;
+    EXPECT_EQ(got.equal, 0u) << each.story;
+    if (!got.actions.empty()) {
+      EXPECT_EQ(got.actions[0].service, web());
+    }
+  }
+}
+
+TEST(Plan, LeavesTagsAloneWhereOthersMaySetThem) {
+  Service overridable = web();
+  overridable.enable_tag_override = true;
+  Actual actual = agent_with({overridable});
+  actual.services[0].tags = {"set", "by", "others"};
+  EXPECT_EQ(show(plan({overridable}, actual).actions), Lines{});
+}
+
+TEST(Plan, IsNotMovedByACheckThatSomebodyHungOnOurService) {
+  Actual actual = agent_with({web()});
+  actual.services[0].check_ids = {"backup", "service:muster:web.1:80:http"};
+  EXPECT_EQ(show(plan({web()}, actual).actions), Lines{});
+}
+
+TEST(Plan, EndsChecksOfOursThatAreNoLongerWanted) {
+  Actual actual = agent_with({web()});
+  actual.services[0].check_ids = {"other", "service:muster:web.1:80", "service:muster:web.1:80:http",
+                                  "service:muster:web.1:80:tcp", "service:muster:web.1:800"};
+  EXPECT_EQ(
+      show(plan({web()}, actual).actions),
+      (Lines{"deregister_check muster:web.1:80 service:muster:web.1:80 (check service:muster:web.1:80 is not wanted)",
+             "deregister_check muster:web.1:80 service:muster:web.1:80:tcp (check service:muster:web.1:80:tcp is not "
+             "wanted)"}));
+}
+
+TEST(Plan, ClaimsAnUnmarkedServiceOfOurIdByOneUpdate) {
+  const Service service = desired({"web.1 web 31000 {check_http=http://{host}/}"}, compat()).services.at(0);
+  Actual actual = agent_with({service});
+  actual.services[0].meta.clear();
+  const Plan got = plan({service}, actual, {"prod", "mesos-consul"});
+  EXPECT_EQ(show(got.actions), Lines{"update " + service.id + " (claims an unmarked service)"});
+  EXPECT_EQ(got.ours, (std::map<std::string, std::size_t>{}));
+}
+
+TEST(Plan, ReportsAServiceOfAnotherOwnerAndTouchesNothingOfIt) {
+  Actual actual = agent_with({web()});
+  actual.services[0].meta[kMetaOwner] = "other";
+  actual.services[0].maintenance = "muster: theirs";
+  actual.services[0].check_ids = {"service:muster:web.1:80:tcp"};
+  const Plan got = plan({web()}, actual);
+  EXPECT_EQ(show(got.actions), Lines{});
+  ASSERT_EQ(got.conflicts.size(), 1u);
+  EXPECT_EQ(got.conflicts[0].service_id, "muster:web.1:80");
+  EXPECT_EQ(got.conflicts[0].detail, "belongs to owner other");
+}
+
+TEST(Plan, DeregistersOnlyWhatBearsOurPrefixAndOurMark) {
+  Actual actual = agent_with({web("a web 1"), web("b web 2"), web("c web 3"), web("d web 4")});
+  actual.services[1].meta.clear();                // unmarked under our prefix
+  actual.services[2].meta[kMetaOwner] = "other";  // another owner's
+  actual.services[3].id = "musterX:d:4";          // ours by mark only
+  actual.services.push_back(notation::held(web()));
+  actual.services.back().id = "zookeeper";
+  actual.services.back().meta.clear();  // foreign
+  const Plan got = plan({}, actual);
+  EXPECT_EQ(show(got.actions), Lines{"deregister muster:a:1 (not wanted)"});
+  EXPECT_EQ(got.actions[0].marks, actual.services[0].meta);
+  EXPECT_EQ(got.stale, (Lines{"muster:b:2", "musterX:d:4"}));
+  EXPECT_TRUE(got.conflicts.empty());
+}
+
+struct MaintenanceCase {
+  const char* wanted;
+  const char* actual;
+  Lines actions;
+};
+
+TEST(Plan, AssertsOurMaintenanceAndLeavesAnOperators) {
+  const MaintenanceCase cases[] = {
+      {nullptr, nullptr, {}},
+      {"muster: down", nullptr, {"enable_maintenance muster:web.1:80 (muster: down)"}},
+      {"muster: down", "muster: down", {}},
+      {"muster: down", "operator", {}},
+      {nullptr, "operator", {}},
+      {nullptr, "", {}},
+      {nullptr, "muster: down", {"disable_maintenance muster:web.1:80 (no longer: muster: down)"}},
+  };
+  for (const MaintenanceCase& each : cases) {
+    Service service = web();
+    if (each.wanted != nullptr) service.maintenance = each.wanted;
+    Actual actual = agent_with({service});
+    actual.services[0].maintenance.reset();
+    if (each.actual != nullptr) actual.services[0].maintenance = each.actual;
+    const Plan got = plan({service}, actual);
+    EXPECT_EQ(show(got.actions), each.actions);
+    EXPECT_EQ(got.equal, 1u);
+  }
+}
+
+TEST(Plan, PutsANewServiceIntoMaintenanceAtOnce) {
+  Service service = web();
+  service.maintenance = "muster: down";
+  EXPECT_EQ(show(plan({service}, {}).actions), (Lines{"register muster:web.1:80 (not in the agent)",
+                                                      "enable_maintenance muster:web.1:80 (muster: down)"}));
+}
+
+TEST(Plan, RegistersAndUpdatesBeforeItRemoves) {
+  Actual actual = agent_with({web("a web 1"), web("m web 2 {check_ttl=1s}"), web("z web 3")});
+  const Plan got = plan({web("b web 1"), web("m web 2"), web("y web 9")}, actual);
+  EXPECT_EQ(show(got.actions),
+            (Lines{"register muster:b:1 (not in the agent)", "update muster:m:2 (definition changed)",
+                   "register muster:y:9 (not in the agent)",
+                   "deregister_check muster:m:2 service:muster:m:2:ttl (check service:muster:m:2:ttl is not wanted)",
+                   "deregister muster:a:1 (not wanted)", "deregister muster:z:3 (not wanted)"}));
+}
+
+// --- prove, restrict ---
+
+struct ProofCase {
+  const char* story;
+  Wanted knowledge;
+  Proof proof;
+};
+
+TEST(Prove, AsksTheSliceThatTheServiceItselfNames) {
+  const auto elsewhere = [](SlicePtr only, std::vector<std::string> settled) {
+    return Wanted{AgentKey{"a"}, {{"mesos", {"S2", "10.0.0.22", "", ""}, std::move(only)}}, std::move(settled), {}};
+  };
+  const auto unsettled = [](Wanted said) {
+    said.settled.clear();
+    return said;
+  };
+  const ProofCase cases[] = {
+      {"absent and complete", wanted(slice(Lines{"other web 80"}, true)), Proof::Absent},
+      {"absent and complete, hosts not settled", unsettled(wanted(slice(Lines{}, true))), Proof::Absent},
+      {"absent and incomplete", wanted(slice(Lines{}, false)), Proof::Unproven},
+      {"incomplete, though other hosts are settled", wanted(slice(Lines{"other web 80"}, false)), Proof::Unproven},
+      {"ended, though incomplete", wanted(slice(Lines{}, false, {"x", "web.1", "a"})), Proof::Ended},
+      {"another one ended", wanted(slice(Lines{}, false, {"web.10"})), Proof::Unproven},
+      {"runs, and the rules do not want it", wanted(slice(Lines{"web.1 web 80"}, false)), Proof::Rules},
+      {"its host is gone from a settled source", elsewhere(slice(Lines{}), {"mesos"}), Proof::Absent},
+      {"its host is unknown to an unsettled source", elsewhere(slice(Lines{}), {}), Proof::Unproven},
+      {"its host is unknown, and another source is settled", elsewhere(slice(Lines{}), {"nomad"}), Proof::Unproven},
+      {"nothing is known at all", Wanted{}, Proof::Unproven},
+      {"another source's host of the same id",
+       Wanted{AgentKey{"a"}, {{"nomad", notation::kHost, slice(Lines{}, true)}}, {}, {}}, Proof::Unproven},
+  };
+  for (const ProofCase& each : cases) {
+    const Plan got = prove(plan({}, agent_with({web()})), each.knowledge, kOwner);
+    if (each.proof == Proof::Unproven) {
+      EXPECT_EQ(show(got.actions), Lines{}) << each.story;
+      EXPECT_EQ(show(got.held), Lines{"deregister muster:web.1:80: unproven"}) << each.story;
+    } else {
+      EXPECT_EQ(show(got.held), Lines{}) << each.story;
+      ASSERT_EQ(got.actions.size(), 1u) << each.story;
+      EXPECT_EQ(got.actions[0].proof, each.proof) << each.story << to_string(got.actions[0].proof);
+    }
+  }
+}
+
+TEST(Prove, NeverLetsARemovalOfAForeignServicePass) {
+  for (const auto& change : {+[](Action& a) { a.marks[kMetaOwner] = "other"; }, +[](Action& a) { a.marks.clear(); },
+                             +[](Action& a) { a.service.id = "web"; }}) {
+    Plan made = plan({}, agent_with({web()}));
+    change(made.actions[0]);
+    const Plan got = prove(std::move(made), wanted(Lines{}), kOwner);
+    EXPECT_TRUE(got.actions.empty());
+    ASSERT_EQ(got.held.size(), 1u);
+    EXPECT_EQ(got.held[0].reason, "foreign");
+  }
+}
+
+TEST(Prove, DoesNotTrustMarksThatAreMissing) {
+  Actual actual = agent_with({web()});
+  actual.services[0].meta = {{kMetaOwner, "prod"}};
+  Wanted knowledge = wanted(Lines{});
+  EXPECT_EQ(show(prove(plan({}, actual), knowledge, kOwner).held), Lines{"deregister muster:web.1:80: unproven"});
+}
+
+TEST(Restrict, HoldsEverythingInADryRunAndAsStandby) {
+  const auto make = [] { return plan({web("b web 2")}, agent_with({web()})); };
+  EXPECT_EQ(show(restrict(make(), {true, false}).held),
+            (Lines{"register muster:b:2: dry-run", "deregister muster:web.1:80: dry-run"}));
+  EXPECT_EQ(show(restrict(make(), {true, true}).held),
+            (Lines{"register muster:b:2: standby", "deregister muster:web.1:80: standby"}));
+  EXPECT_TRUE(restrict(make(), {true, false}).actions.empty());
+  EXPECT_EQ(restrict(make(), {}).actions.size(), 2u);
+}
+
+TEST(Restrict, KeepsTheReasonsThatWereThereBefore) {
+  const Plan proven = prove(plan({web("b web 2")}, agent_with({web()})), Wanted{}, kOwner);
+  EXPECT_EQ(show(restrict(proven, {true, false}).held),
+            (Lines{"deregister muster:web.1:80: unproven", "register muster:b:2: dry-run"}));
+}
+
+// --- plan_text ---
+
+TEST(PlanText, IsEmptyWhenThereIsNothingToSay) {
+  EXPECT_EQ(plan_text({"http://a:8500"}, plan({web()}, agent_with({web()}))), "");
+}
+
+TEST(PlanText, HasALineAnAction) {
+  Actual actual = agent_with({web("a web 1"), web("m web 2 {check_ttl=1s}"), web("z web 3")});
+  actual.services[2].meta.clear();
+  Plan made = plan({web("b web 1 !failing"), web("m web 2")}, actual);
+  made.conflicts.push_back({"muster:q", "belongs to owner x"});
+  EXPECT_EQ(plan_text({"http://a:8500"}, restrict(prove(made, Wanted{}, kOwner), {true, false})),
+            "http://a:8500\n"
+            "  - deregister web muster:a:1  (not seen, and nothing proves that it ended)  held: unproven\n"
+            "  + register web muster:b:1  (not in the agent)  held: dry-run\n"
+            "  ~ update web muster:m:2  (definition changed)  held: dry-run\n"
+            "  ~ enable_maintenance web muster:b:1  (muster: the scheduler's health check fails)  held: dry-run\n"
+            "  - deregister_check web muster:m:2 service:muster:m:2:ttl  (check service:muster:m:2:ttl is not wanted)  "
+            "held: dry-run\n"
+            "  ! conflict muster:q  (belongs to owner x)\n"
+            "  ? stale muster:z:3  (unmarked, matches nothing; kept)\n");
+}
+
+TEST(PlanText, CannotBeUsedToForgeALineOrToCommandATerminal) {
+  Plan made;
+  made.stale = {"a\nhttp://b:8500", "\x1b[31m",
+                "\xc2\x9b"
+                "31m",
+                "\xff\xfe", "caf\xc3\xa9"};
+  EXPECT_EQ(plan_text({"http://a:8500"}, made),
+            "http://a:8500\n"
+            "  ? stale a?http://b:8500  (unmarked, matches nothing; kept)\n"
+            "  ? stale ?[31m  (unmarked, matches nothing; kept)\n"
+            "  ? stale ?31m  (unmarked, matches nothing; kept)\n"
+            "  ? stale ??  (unmarked, matches nothing; kept)\n"
+            "  ? stale caf\xc3\xa9  (unmarked, matches nothing; kept)\n");
+}
+
+}  // namespace
+}  // namespace muster
