@@ -173,7 +173,10 @@ void HttpServer::State::bind_listener(Listener& listener) {
   if (bind(listener.fd, listener.at.get(), listener.at.size) != 0) die("bind " + listener.name);
   if (family == AF_UNIX) return;
   getsockname(listener.fd, listener.at.get(), &listener.at.size);
-  listener.name = listener.name.substr(0, listener.name.rfind(':') + 1) + std::to_string(port_of(listener.at));
+  // Once: address() is read by other threads, and the port stays.
+  if (listener.name.ends_with(":0")) {
+    listener.name = listener.name.substr(0, listener.name.rfind(':') + 1) + std::to_string(port_of(listener.at));
+  }
 }
 
 void HttpServer::State::start_listening(std::size_t index) {
