@@ -2,6 +2,7 @@
 //   --listen=127.0.0.1:5050  --control=127.0.0.1:5055  [--zk=127.0.0.1:2181/mesos]  [--serve-tasks]
 // POST /control/agent?ip=&hostname=[&port=]   POST /control/start?id=&agent=&ports=31000,31001[&name=&framework=&tags=&
 // label.KEY=VALUE&port_name=]   POST /control/move?id=&agent=   POST /control/state?id=&state=   POST /control/kill?id=
+// POST /control/sick?id=&sick=true|false: its server answers 503, and the master knows nothing of it
 // POST /control/failover   POST /control/back?ip=   GET /control/state
 // Prints one line when it is ready; ends at SIGTERM or SIGINT, or when its parent ends.
 #include <signal.h>
@@ -12,8 +13,12 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "fakes/fake_mesos.h"
 #include "support/zookeeper.h"
@@ -91,6 +96,13 @@ class Demo {
       mesos_.set_state(id, value(request, "state"));
     } else if (verb == "kill") {
       mesos_.kill(id);
+    } else if (verb == "sick") {
+      const std::lock_guard lock(mutex_);
+      if (value(request, "sick", "true") == "true") {
+        sick_.insert(id);
+      } else {
+        sick_.erase(id);
+      }
     } else if (verb == "failover") {
       mesos_.fail_over();
     } else if (verb == "back") {
@@ -103,11 +115,20 @@ class Demo {
   }
 
  private:
-  // Every running task listens on its ports at its agent's address, and answers with its id.
+  HttpReply answer(const std::string& id, const std::string& agent) {
+    const std::lock_guard lock(mutex_);
+    return sick_.contains(id) ? reply(503, id + " is sick") : reply(200, id + " on " + agent);
+  }
+
+  // Every running task listens on its ports at its agent's address, and answers with its id; agents answer too, since
+  // their health is checked.
   void serve() {
     if (!serve_) return;
     std::map<std::string, std::vector<std::string>> wanted;  // "id@agent" -> addresses
     mesos_.edit([&](MesosCluster& cluster) {
+      for (const auto& agent : cluster.agents) {
+        wanted["agent@" + agent.ip] = {agent.ip + ":" + std::to_string(agent.port)};
+      }
       for (const MesosTask& task : cluster.tasks) {
         if (task.state != "TASK_RUNNING" || task.ports.empty()) continue;
         for (const int port : task.ports) {
@@ -118,13 +139,17 @@ class Demo {
     std::erase_if(servers_, [&](const auto& each) { return !wanted.contains(each.first); });
     for (const auto& [key, addresses] : wanted) {
       if (servers_.contains(key)) continue;
-      const std::string body = key.substr(0, key.rfind('@')) + " on " + key.substr(key.rfind('@') + 1);
-      servers_[key] = std::make_unique<HttpServer>(addresses, [body](const HttpRequest&) { return reply(200, body); });
+      const std::string id = key.substr(0, key.rfind('@'));
+      const std::string agent = key.substr(key.rfind('@') + 1);
+      servers_[key] =
+          std::make_unique<HttpServer>(addresses, [this, id, agent](const HttpRequest&) { return answer(id, agent); });
     }
   }
 
   FakeMesos mesos_;
   bool serve_;
+  std::mutex mutex_;
+  std::set<std::string> sick_;
   std::map<std::string, std::unique_ptr<HttpServer>> servers_;
 };
 
