@@ -51,11 +51,14 @@ Result<std::vector<AgentKey>> find_agents(const Program& program, std::vector<Ag
   return out;
 }
 
-std::unique_ptr<Agents> make_agents(const Program& program, bool writes) {
+// `lock` may be null.
+std::unique_ptr<Agents> make_agents(const Program& program, bool writes, const std::shared_ptr<run::Lock>& lock) {
   const cli::Options& options = program.settings->options;
-  auto agents = std::make_unique<consul::ConsulAgents>(options.consul, program.credentials);
+  const consul::Permit permit = lock ? [lock] { return lock->permit(); } : consul::Permit();
+  auto agents = std::make_unique<consul::ConsulAgents>(options.consul, program.credentials, permit);
   const Owner owner{options.rules.owner, options.rules.service_id_prefix};
-  return std::make_unique<consul::SightedAgents>(std::move(agents), owner, [writes] { return writes; });
+  return std::make_unique<consul::SightedAgents>(std::move(agents), owner,
+                                                 [=] { return writes && (!permit || permit()); });
 }
 
 }  // namespace
@@ -90,7 +93,10 @@ Result<run::Parts> make_parts(const Program& program) {
   parts.policy.cleanup = verb == "cleanup";
   parts.rules = program.settings->rules;
   parts.resolver = [&](const HostRef& host) { return resolve(options.consul, host); };
-  parts.make_agents = [&program, writes = !parts.settings.dry_run] { return make_agents(program, writes); };
+  parts.lock = run::make_lock(parts.settings, options.rules.owner, options.consul, program.credentials);
+  parts.make_agents = [&program, writes = !parts.settings.dry_run, lock = parts.lock] {
+    return make_agents(program, writes, lock);
+  };
   parts.find_agents = [&](const std::vector<AgentKey>& ask, std::stop_token stop) {
     return find_agents(program, ask, stop);
   };

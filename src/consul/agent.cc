@@ -55,8 +55,8 @@ bool is_refusal(Verb verb, int status, std::string_view body) {
 
 class HttpAgent : public Agent {
  public:
-  HttpAgent(net::HttpClient& client, const Credentials& credentials, std::string url)
-      : client_(client), credentials_(credentials), url_(std::move(url)) {}
+  HttpAgent(net::HttpClient& client, const Credentials& credentials, const Permit& permit, std::string url)
+      : client_(client), credentials_(credentials), permit_(permit), url_(std::move(url)) {}
 
   Result<Actual> read(std::stop_token stop) override;
   Applied apply(const Plan& plan, std::stop_token stop) override;
@@ -65,12 +65,14 @@ class HttpAgent : public Agent {
   Result<std::string> get(const std::string& path, const std::stop_token& stop);
   Result<void> perform(const Action& action, const std::stop_token& stop);
   net::Request make_request(const Action& action) const;
+  std::string body_of(Service service) const;
   net::Request make_request(std::string method, std::string path, std::string body) const;
   // What went wrong, with the agent's address and without our token, should the answer repeat it.
   Error error(Fault fault, const net::Request& request, std::string text) const;
 
   net::HttpClient& client_;
   const Credentials& credentials_;
+  const Permit& permit_;
   std::string url_;
 };
 
@@ -112,6 +114,8 @@ Result<void> HttpAgent::perform(const Action& action, const std::stop_token& sto
   // Without an id these paths mean something else, or nothing.
   const bool nameless = action.verb == Verb::DeregisterCheck ? action.check_id.empty() : action.service.id.empty();
   if (nameless) return tl::unexpected(error(Fault::Item, request, "no id"));
+  // The last thing before the sending: a process may be stopped for a long time anywhere above.
+  if (permit_ && !permit_()) return tl::unexpected(error(Fault::Retry, request, "not sent: standby, lock not held"));
   auto answer = client_.send(request, stop);
   if (!answer) return tl::unexpected(answer.error());
   auto verdict = judge(action.verb, answer->status, answer->body);
@@ -124,7 +128,7 @@ net::Request HttpAgent::make_request(const Action& action) const {
   switch (action.verb) {
     case Verb::Register:
     case Verb::Update:
-      return make_request("PUT", register_path(), encode_service(service));
+      return make_request("PUT", register_path(), body_of(service));
     case Verb::DeregisterCheck:
       return make_request("PUT", deregister_check_path(action.check_id), "");
     case Verb::EnableMaintenance:
@@ -135,6 +139,13 @@ net::Request HttpAgent::make_request(const Action& action) const {
       break;
   }
   return make_request("PUT", deregister_path(service.id), "");
+}
+
+std::string HttpAgent::body_of(Service service) const {
+  constexpr std::size_t kMetaPairs = 64;  // Consul's limit; the epoch is worth less than what fills it
+  const auto epoch = permit_ ? permit_() : std::nullopt;
+  if (epoch && service.meta.size() < kMetaPairs) service.meta[kMetaEpoch] = std::to_string(*epoch);
+  return encode_service(service);
 }
 
 net::Request HttpAgent::make_request(std::string method, std::string path, std::string body) const {
@@ -163,11 +174,12 @@ Result<void> judge(Verb verb, int status, std::string_view body) {
   return fail(fault, std::to_string(status) + " " + clip(body));
 }
 
-ConsulAgents::ConsulAgents(const ConsulSettings& settings, std::shared_ptr<const Credentials> credentials)
-    : client_(http_options(settings)), credentials_(std::move(credentials)) {}
+ConsulAgents::ConsulAgents(const ConsulSettings& settings, std::shared_ptr<const Credentials> credentials,
+                           Permit permit)
+    : client_(http_options(settings)), credentials_(std::move(credentials)), permit_(std::move(permit)) {}
 
 std::unique_ptr<Agent> ConsulAgents::at(const AgentKey& key) {
-  return std::make_unique<HttpAgent>(client_, *credentials_, key.url);
+  return std::make_unique<HttpAgent>(client_, *credentials_, permit_, key.url);
 }
 
 }  // namespace muster::consul

@@ -1,7 +1,10 @@
 // Consul agents over HTTP.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,18 +14,24 @@
 
 namespace muster::consul {
 
+// Asked before each write: the epoch to put into the Meta of what is registered (muster_epoch); nothing: another muster
+// may be acting, and nothing is sent. Any thread.
+using Permit = std::function<std::optional<std::uint64_t>()>;
+
 // One worker's agents: they share its client, and so its few kept connections. Deadlines: ConsulSettings.
 class ConsulAgents : public Agents {
  public:
-  ConsulAgents(const ConsulSettings& settings, std::shared_ptr<const Credentials> credentials);
+  // Without `permit` every write is allowed, and bears no epoch.
+  ConsulAgents(const ConsulSettings& settings, std::shared_ptr<const Credentials> credentials, Permit permit = {});
 
   // read: an agent that refuses, hangs, answers anything but 200 or cannot be understood is Fault::Retry.
-  // apply: see judge().
+  // apply: see judge(). Without permission it ends with Fault::Retry.
   std::unique_ptr<Agent> at(const AgentKey& key) override;
 
  private:
   net::HttpClient client_;
   std::shared_ptr<const Credentials> credentials_;
+  const Permit permit_;
 };
 
 // What an agent's answer to one action means (statuses and texts as measured on Consul 1.8.7; 404 from 1.11 on).

@@ -26,17 +26,22 @@ void sleep_for(std::chrono::milliseconds time, std::stop_token stop) {
   never.wait_for(lock, std::move(stop), time, [] { return false; });
 }
 
+// Nothing to ask where no lock is used, and a dry run is not a standby.
+std::function<bool()> permission(const Parts& parts) {
+  if (parts.lock == nullptr || parts.settings.dry_run) return {};
+  return [lock = parts.lock] { return lock->may_write(); };
+}
+
 }  // namespace
 
 Daemon::Daemon(Parts parts)
     : parts_(std::move(parts)),
       board_(parts_.resolver),
       rules_(parts_.rules),
-      guard_(parts_.policy, parts_.settings.breaker),
+      guard_(parts_.policy, parts_.settings.breaker, permission(parts_)),
       journal_(names(parts_.sources), parts_.settings.once),
       workers_(
-          queue_, parts_.settings.workers,
-          [this] { return Reconciler(board_, rules_, guard_, parts_.make_agents()); },
+          queue_, parts_.settings.workers, [this] { return Reconciler(board_, rules_, guard_, parts_.make_agents()); },
           [this](const Report& each) { report(each); }) {}
 
 Daemon::~Daemon() = default;
@@ -139,7 +144,28 @@ void Daemon::confirm() {
   mark(guard_.holding());
 }
 
+// Whoever has just become active looks at everything: what it planned as standby may be old, and a request of its
+// forerunner may have come late.
+std::jthread Daemon::hold_lock() {
+  if (parts_.lock == nullptr || parts_.settings.dry_run) return {};
+  return std::jthread(
+      [this](std::stop_token stop) { parts_.lock->run(std::move(stop), [this] { mark(board_.agents()); }); });
+}
+
+web::Readiness Daemon::readiness() const {
+  web::Readiness out = journal_.readiness();
+  if (parts_.lock == nullptr) return out;
+  const Lock::Status lock = parts_.lock->status();
+  if (lock.held) out.details.push_back("role=active epoch=" + std::to_string(lock.epoch));
+  if (!lock.held) out.details.push_back("role=standby active=" + (lock.holder.empty() ? "nobody" : lock.holder));
+  if (lock.error.empty()) return out;
+  out.ready = false;  // one that cannot ask can never take over
+  out.details.push_back("lock: " + lock.error);
+  return out;
+}
+
 int Daemon::run(Signals& signals) {
+  std::jthread lock = hold_lock();
   std::vector<std::jthread> threads;
   for (const NamedSource& source : parts_.sources) {
     threads.emplace_back([this, &source](std::stop_token stop) { feed(source, std::move(stop)); });
@@ -154,6 +180,7 @@ int Daemon::run(Signals& signals) {
   log::info("stop", {{"state", "services stay registered"}});
   for (std::jthread& thread : threads) thread.request_stop();
   workers_.stop();
+  lock.request_stop();  // only now: what is still in flight was started by the holder
   return 0;
 }
 
@@ -161,6 +188,14 @@ int Daemon::run_once(Signals& signals) {
   workers_.no_retries();
   std::atomic<std::size_t> silent{parts_.sources.size()};
   std::stop_source all;
+  std::jthread interrupt([&](std::stop_token stop) {
+    while (const auto signal = signals.wait(stop)) {
+      if (signal == SIGTERM || signal == SIGINT) all.request_stop();
+    }
+  });
+  const std::jthread lock = hold_lock();
+  // Not obtained in time: the plan is made all the same, and held.
+  if (lock.joinable()) parts_.lock->wait(parts_.settings.once_timeout, all.get_token());
   std::vector<std::jthread> feeders;
   for (const NamedSource& source : parts_.sources) {
     feeders.emplace_back([&] {
@@ -175,11 +210,6 @@ int Daemon::run_once(Signals& signals) {
   std::jthread clock([&](std::stop_token stop) {
     sleep_for(parts_.settings.once_timeout, stop);
     if (!stop.stop_requested()) all.request_stop();
-  });
-  std::jthread interrupt([&](std::stop_token stop) {
-    while (const auto signal = signals.wait(stop)) {
-      if (signal == SIGTERM || signal == SIGINT) all.request_stop();
-    }
   });
   for (std::jthread& feeder : feeders) feeder.join();
   clock.request_stop();

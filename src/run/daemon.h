@@ -13,6 +13,7 @@
 #include "run/board.h"
 #include "run/guard.h"
 #include "run/journal.h"
+#include "run/lock.h"
 #include "run/queue.h"
 #include "run/reconciler.h"
 #include "run/settings.h"
@@ -34,6 +35,7 @@ struct Parts {
   std::function<std::unique_ptr<Agents>()> make_agents;  // one a worker thread
   std::shared_ptr<const Rules> rules;
   GuardPolicy policy;
+  std::shared_ptr<Lock> lock;  // null: this muster always acts. A dry run never takes it
   // The agents on which this owner's canary stands, asked of one of `ask`. May be empty: no search.
   std::function<Result<std::vector<AgentKey>>(const std::vector<AgentKey>& ask, std::stop_token stop)> find_agents;
   // SIGHUP: rules and tokens read again. On an error the old ones stay in force.
@@ -55,7 +57,8 @@ class Daemon {
   int run_once(Signals& signals);
 
   // Any thread, any time.
-  web::Readiness readiness() const { return journal_.readiness(); }
+  web::Readiness readiness() const;
+  bool holds_lock() const { return parts_.lock != nullptr && parts_.lock->may_write(); }
   Journal::Totals totals() const { return journal_.totals(); }
   AgentQueue::Depth depth() const { return queue_.depth(); }
   std::string plans() const { return journal_.plans(); }
@@ -69,6 +72,7 @@ class Daemon {
   void reload();
   void drop(const AgentKey& agent);
   void confirm();
+  std::jthread hold_lock();  // while it runs; nothing to run without --lock
   void mark(const std::vector<AgentKey>& agents);
   void report(const Report& report);
 

@@ -11,7 +11,9 @@ Plan Guard::allow(Plan plan, const Wanted& wanted, const Owner& owner) {
     plan = breaker_.judge(std::move(plan), wanted, std::chrono::steady_clock::now());
   }
   plan = muster::obey(std::move(plan), wanted, policy_);
-  return muster::restrict(std::move(plan), policy_);
+  GuardPolicy policy = policy_;
+  if (may_write_ && !may_write_()) policy.standby = true;
+  return muster::restrict(std::move(plan), policy);
 }
 
 void Guard::expect(const std::string& source, std::uint64_t read, const std::vector<AgentKey>& agents) {

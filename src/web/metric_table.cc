@@ -65,6 +65,7 @@ const std::vector<MetricInfo>& metric_table() {
        {{"lane", {"main", "retry", "busy"}}},
        "Consul agents that wait for a run, wait for another try after a failure, or are worked on"},
       {"muster_reconcile_duration_seconds", "histogram", {}, "How long a run over one agent took"},
+      {"muster_lock_held", "gauge", {}, "1 while this muster holds the lock and acts; 0 for a standby, or without --lock"},
       {"muster_reload_total", "counter", {ok_or_error()}, "Reloads on SIGHUP"},
   };
   return table;

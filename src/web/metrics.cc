@@ -152,6 +152,7 @@ void Metrics::set_state(const State& state) {
   set("muster_queue_depth", {"main"}, static_cast<double>(state.queue_main));
   set("muster_queue_depth", {"retry"}, static_cast<double>(state.queue_retry));
   set("muster_queue_depth", {"busy"}, static_cast<double>(state.queue_busy));
+  set("muster_lock_held", {}, state.lock_held ? 1 : 0);
   std::map<std::string_view, std::size_t> held;
   const Values& reasons = table_values("muster_plan_held");
   for (const std::string& reason : reasons) held[reason] = 0;

@@ -51,6 +51,7 @@ struct State {
   std::size_t queue_main = 0;
   std::size_t queue_retry = 0;
   std::size_t queue_busy = 0;
+  bool lock_held = false;
 };
 
 // Every series exists, at 0, from the start, and no other ever comes: a label value that is not in the table counts as
