@@ -15,7 +15,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kSessionTimeout{10000};  // as Mesos' own
-constexpr milliseconds kAskAgain{1000};         // while ZooKeeper answers and nobody leads: there may be no watch
+constexpr milliseconds kAskAgain{1000};         // while ZooKeeper is away, or nobody leads: there may be no watch
 
 // Rung by any thread, waited on by one.
 class Bell {
@@ -52,8 +52,7 @@ class ZkLeaders final : public Leaders {
     stale_ = bell_.take() || stale_;
     if (!stale_) return last_;
     Result<Masters> masters = read(stop);
-    leaderless_ = masters && !masters->leader;
-    stale_ = !masters || leaderless_;
+    stale_ = !masters || !masters->leader;
     if (masters && masters->leader) last_ = *masters;
     if (last_.leader) return last_;
     if (!masters) return fail(Fault::Keep, "no Mesos leader is known: " + masters.error().message);
@@ -61,7 +60,7 @@ class ZkLeaders final : public Leaders {
   }
 
   bool wait(Clock::time_point deadline, std::stop_token stop) override {
-    if (!leaderless_) return bell_.wait(deadline, stop);
+    if (!stale_) return bell_.wait(deadline, stop);
     const Clock::time_point again = std::min(deadline, Clock::now() + kAskAgain);
     return bell_.wait(again, stop) || (again < deadline && !stop.stop_requested());
   }
@@ -106,7 +105,6 @@ class ZkLeaders final : public Leaders {
   zk::Url url_;
   milliseconds limit_;
   Masters last_;
-  bool leaderless_ = false;
   bool stale_ = true;
   zk::Client client_;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <ctime>
 #include <thread>
 
 #include "support/wait.h"
@@ -107,6 +108,36 @@ TEST_F(ZkClient, ComesBackAfterARestartOfTheServer) {
   EXPECT_TRUE(eventually(kPatience, [&] { return !client->children("/mesos", milliseconds(100), {}); }));
   zookeeper_->start();
   EXPECT_TRUE(eventually(kPatience, [&] { return client->children("/mesos", milliseconds(1000), {}).has_value(); }));
+}
+
+TEST_F(ZkClient, LeavesAFrozenServerAfterAShortWait) {
+  ZkSession(zookeeper_->hosts()).create("/mesos", "");
+  auto client = make();
+  ASSERT_TRUE(client->children("/mesos", kLimit, {}));
+  zookeeper_->freeze();
+  const Clock::time_point before = Clock::now();
+  client.reset();
+  EXPECT_LT(Clock::now() - before, milliseconds(4000));
+  zookeeper_->thaw();
+}
+
+// With several addresses the library connects in a loop without rest while none answers.
+TEST(ZkClientAlone, RestsWhileNoServerAnswers) {
+  Url url;
+  url.servers = {"127.0.0.1:1", "127.0.0.1:2", "localhost:3", "[::1]:4"};
+  Client client(url, milliseconds(10000), [] {});
+  const std::clock_t before = std::clock();
+  EXPECT_FALSE(client.connect(milliseconds(2000), {}));
+  EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 5);
+}
+
+TEST(ZkClientAlone, SaysWhenNoNameResolves) {
+  Url url;
+  url.servers = {"no-such-host.invalid:2181"};
+  Client client(url, milliseconds(10000), [] {});
+  const auto result = client.connect(milliseconds(2000), {});
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.error().message.find("resolves"), std::string::npos) << result.error().message;
 }
 
 TEST(ZkClientAlone, GivesUpAtItsLimitAndNamesTheServers) {
