@@ -15,7 +15,8 @@ std::string text(const json& object, const char* key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
-// A string literal of Consul's filter language.
+}  // namespace
+
 std::string filter_literal(std::string_view value) {
   std::string out = "\"";
   for (const char c : value) {
@@ -24,8 +25,6 @@ std::string filter_literal(std::string_view value) {
   }
   return out + "\"";
 }
-
-}  // namespace
 
 Result<std::vector<Found>> find_canaries(net::HttpClient& client, const Credentials& credentials, const AgentKey& through,
                                          const std::string& owner, std::stop_token stop) {

@@ -28,4 +28,7 @@ Result<std::vector<Found>> find_canaries(net::HttpClient& client, const Credenti
 // Body of that answer. Entries of other owners and without an agent are left out. Pure.
 Result<std::vector<Found>> decode_canaries(std::string_view body, std::string_view owner);
 
+// A string literal of Consul's filter language.
+std::string filter_literal(std::string_view value);
+
 }  // namespace muster::consul

@@ -41,7 +41,8 @@ class Descriptor {
   const int fd_;
 };
 
-// One multi handle. Its sockets are watched through an epoll that all shards share, since curl_multi_poll waits for one.
+// One multi handle. Its sockets are watched through an epoll that all shards share, since curl_multi_poll waits for
+// one.
 class Shard {
  public:
   Shard(int epoll, std::uint32_t number);
@@ -237,7 +238,8 @@ void Polls::State::turn(Clock::time_point until) {
   for (const auto& shard : shards) until = std::min(until, shard->due().value_or(until));
   const auto wait = std::clamp(std::chrono::ceil<milliseconds>(until - Clock::now()), milliseconds(0), kLongest);
   std::array<epoll_event, 256> events;
-  const int count = epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), static_cast<int>(wait.count()));
+  const int count =
+      epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), static_cast<int>(wait.count()));
   if (count < 0 && errno != EINTR) std::this_thread::sleep_for(std::min(wait, milliseconds(100)));
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];

@@ -1,0 +1,69 @@
+#include "consul/node.h"
+
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+
+#include <functional>
+
+#include "consul/search.h"
+#include "muster/service.h"
+#include "net/http.h"
+
+namespace muster::consul {
+namespace {
+
+// Any server may answer: what it does not know yet it will tell when it does.
+constexpr char kStale[] = "?stale";
+
+struct CheckIds : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, CheckIds> {
+  bool Key(const char* text, rapidjson::SizeType size, bool) {
+    is_id = std::string_view(text, size) == "CheckID";
+    return true;
+  }
+  bool String(const char* text, rapidjson::SizeType size, bool) {
+    if (is_id) (found += std::string_view(text, size)) += '\n';
+    is_id = false;
+    return true;
+  }
+  bool Default() {
+    is_id = false;
+    return true;
+  }
+
+  bool is_id = false;
+  std::string found;
+};
+
+}  // namespace
+
+std::string find_node_path(const AgentKey& agent) {
+  const std::string filter = std::string("ServiceMeta.") + kMetaAgent + " == " + filter_literal(agent.url);
+  return std::string("/v1/catalog/service/") + kCanaryName + kStale + "&near=_agent&filter=" + net::escape(filter);
+}
+
+std::string decode_node(std::string_view body, const AgentKey& agent, const Owner& owner) {
+  const auto found = decode_canaries(body, owner.id);
+  if (!found) return {};
+  for (const Found& each : *found) {
+    if (each.agent == agent) return each.node;
+  }
+  return {};
+}
+
+std::string node_services_path(const std::string& node) {
+  return "/v1/catalog/node-services/" + net::escape(node) + kStale;
+}
+
+std::string node_checks_path(const std::string& node) { return "/v1/health/node/" + net::escape(node) + kStale; }
+
+std::uint64_t digest_services(std::string_view body) { return std::hash<std::string_view>{}(body); }
+
+std::uint64_t digest_checks(std::string_view body) {
+  CheckIds ids;
+  rapidjson::MemoryStream stream(body.data(), body.size());
+  rapidjson::Reader reader;
+  if (reader.Parse(stream, ids).IsError()) return std::hash<std::string_view>{}(body);
+  return std::hash<std::string_view>{}(ids.found);
+}
+
+}  // namespace muster::consul

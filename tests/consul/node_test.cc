@@ -1,0 +1,51 @@
+#include "consul/node.h"
+
+#include <gtest/gtest.h>
+
+#include "muster/service.h"
+
+namespace muster::consul {
+namespace {
+
+const Owner kOwner{"blue", "muster"};
+const AgentKey kAgent{"http://10.0.0.1:8500"};
+
+std::string entry(const std::string& node, const std::string& owner, const std::string& agent) {
+  return R"({"Node":")" + node + R"(","ServiceMeta":{"muster_owner":")" + owner + R"(","muster_agent":")" + agent +
+         R"("}})";
+}
+
+TEST(Node, IsTheFirstThatHoldsOurCanaryOfThisAgent) {
+  const std::string body = "[" + entry("other", "blue", "http://10.0.0.2:8500") + "," +
+                           entry("theirs", "green", kAgent.url) + "," + entry("n1", "blue", kAgent.url) + "," +
+                           entry("n1-renamed", "blue", kAgent.url) + "]";
+  EXPECT_EQ(decode_node(body, kAgent, kOwner), "n1");
+}
+
+TEST(Node, IsUnknownWhereTheAnswerSaysNothing) {
+  for (const char* body : {"", "[]", "{}", "null", "[1,null,{}]", "[{\"Node\":\"n\""}) {
+    EXPECT_EQ(decode_node(body, kAgent, kOwner), "") << body;
+  }
+}
+
+TEST(Node, PathsEscapeNamesAndQuotes) {
+  EXPECT_EQ(node_services_path("a b"), "/v1/catalog/node-services/a%20b?stale");
+  EXPECT_EQ(node_checks_path("a/b"), "/v1/health/node/a%2Fb?stale");
+  EXPECT_NE(find_node_path({"unix:///a\"b"}).find("%5C%22"), std::string::npos);
+}
+
+std::string check(const std::string& id, const std::string& status, const std::string& output) {
+  return R"({"Node":"n","CheckID":")" + id + R"(","Status":")" + status + R"(","Output":")" + output +
+         R"(","ServiceTags":["CheckID"],"Definition":{},"ModifyIndex":7})";
+}
+
+TEST(Node, ChecksDifferByWhichThereAreAndNotByHowTheyAre) {
+  const auto good = digest_checks("[" + check("a", "passing", "x") + "," + check("b", "passing", "x") + "]");
+  EXPECT_EQ(good, digest_checks("[" + check("a", "critical", "y") + "," + check("b", "passing", "CheckID") + "]"));
+  EXPECT_NE(good, digest_checks("[" + check("a", "passing", "x") + "]"));
+  EXPECT_NE(good, digest_checks("[" + check("a", "passing", "x") + "," + check("c", "passing", "x") + "]"));
+  EXPECT_NE(good, digest_checks("["));
+}
+
+}  // namespace
+}  // namespace muster::consul
