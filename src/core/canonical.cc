@@ -2,6 +2,7 @@
 
 #include <xxhash.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
@@ -50,6 +51,25 @@ std::string definition_hash(const Service& service) {
   std::snprintf(text.data(), text.size(), "%016llx%016llx", static_cast<unsigned long long>(hash.high64),
                 static_cast<unsigned long long>(hash.low64));
   return text.data();
+}
+
+std::string check_id(std::string_view head, std::string_view service_id) {
+  return std::string(head).append(":").append(service_id);
+}
+
+std::string_view kind_of(const Check& check) {
+  if (!check.ttl.empty()) return "ttl";
+  if (!check.http.empty()) return "http";
+  if (!check.tcp.empty()) return "tcp";
+  return check.grpc.empty() ? "script" : "grpc";
+}
+
+bool our_check_id(std::string_view id, std::string_view service_id) {
+  const std::size_t colon = id.find(':');
+  if (colon == std::string_view::npos || id.substr(colon + 1) != service_id) return false;
+  const std::string_view head = id.substr(0, std::min(colon, id.find('-')));  // "http-2" is the second of its kind
+  constexpr std::array<std::string_view, 6> kHeads{"service", "http", "tcp", "grpc", "ttl", "script"};
+  return std::find(kHeads.begin(), kHeads.end(), head) != kHeads.end();
 }
 
 }  // namespace muster

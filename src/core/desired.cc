@@ -1,11 +1,11 @@
 // make_desired: every instance that the rules let through, as the services it should be.
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <optional>
 #include <set>
 #include <string_view>
 #include <tuple>
-#include <unordered_set>
 #include <utility>
 
 #include "core/canary.h"
@@ -87,7 +87,7 @@ class Maker {
     for (const Candidate& candidate : candidates_) {
       if (winner == nullptr || winner->service.id != candidate.service.id) {
         winner = &candidate;
-        keep(candidate);
+        out_.services.push_back(candidate.service);
       } else if (winner->ordinal != candidate.ordinal || winner->service.name != candidate.service.name) {
         out_.rejections.push_back({Reason::IdCollision, candidate.instance,
                                    "service id " + candidate.service.id + " belongs to " + winner->instance});
@@ -96,21 +96,6 @@ class Maker {
   }
 
  private:
-  // An agent has one space of check ids: a second service that brings an id takes the check from the first, and the two
-  // would be registered in turn for ever.
-  void keep(const Candidate& candidate) {
-    Service& service = out_.services.emplace_back(candidate.service);
-    std::vector<Check> checks;
-    for (const Check& check : candidate.service.checks) {
-      if (check_ids_.insert(check.id).second) checks.push_back(check);
-    }
-    if (checks.size() == service.checks.size()) return;
-    out_.rejections.push_back(
-        {Reason::IdCollision, candidate.instance, "a check id of " + service.id + " is another's"});
-    service.checks = std::move(checks);
-    service.meta[kMetaHash] = definition_hash(service);
-  }
-
   void reject(Reason reason, std::string detail) {
     out_.rejections.push_back({reason, instance_.id, std::move(detail)});
   }
@@ -159,11 +144,19 @@ class Maker {
     if (!instance_.ports.empty()) service.port = instance_.ports.front().number;
     service.address = address();
     service.checks = instance_.checks;
-    for (std::size_t i = 0; i < service.checks.size(); ++i) {
-      service.checks[i].id = "service:" + service.id + (i == 0 ? "" : ":" + std::to_string(i + 1));
-    }
+    name_checks(service);
     std::sort(service.checks.begin(), service.checks.end(), [](const Check& a, const Check& b) { return a.id < b.id; });
     emit(std::move(service));
+  }
+
+  // By kind: an agent that gets a check of another kind under a known id goes on running the old one as well.
+  void name_checks(Service& service) {
+    std::map<std::string, std::size_t> used;
+    for (Check& check : service.checks) {
+      const std::string head = settings_.compat ? "service" : std::string(kind_of(check));
+      const std::size_t number = ++used[head];
+      check.id = check_id(number == 1 ? head : head + "-" + std::to_string(number), service.id);
+    }
   }
 
   // --- Kind::Task ---
@@ -349,7 +342,6 @@ class Maker {
   const RuleSettings& settings_;
   Desired& out_;
   std::vector<Candidate> candidates_;
-  std::unordered_set<std::string_view> check_ids_;  // of services kept, in candidates_
   // The instance at hand.
   Instance instance_;
   std::size_t ordinal_ = 0;

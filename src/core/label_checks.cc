@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/canonical.h"
 #include "core/duration.h"
 #include "core/text.h"
 
@@ -14,8 +15,7 @@ constexpr std::size_t kLongestTarget = 4096;
 
 // Only {host} and {port} are known; any other brace stays as it is.
 std::string interpolate(std::string_view text, const Endpoint& endpoint) {
-  const std::string host =
-      endpoint.host.find(':') == std::string::npos ? endpoint.host : "[" + endpoint.host + "]";
+  const std::string host = endpoint.host.find(':') == std::string::npos ? endpoint.host : "[" + endpoint.host + "]";
   std::string out;
   while (!text.empty()) {
     if (text.starts_with("{host}")) {
@@ -67,7 +67,7 @@ std::vector<Check> checks_from_labels(const std::vector<Label>& labels, const st
       continue;
     }
     Check check;
-    check.id = "service:" + service_id + (settings.compat ? "" : ":" + kind);
+    check.id = check_id(settings.compat ? "service" : kind, service_id);
     if (kind == "ttl") {
       if (!positive_duration(target)) {
         reject(Reason::BadCheck, "check_ttl: not a duration such as 30s; dropped");

@@ -20,7 +20,7 @@ using Reject = std::function<void(Reason, std::string detail)>;
 
 // Keys match case-insensitively and the last of several wins, as in mesos-consul. A check that Consul would refuse for
 // want of an interval gets 10s; one that can never work is rejected and the service registered without it.
-// Ids: compat gives one check, service:<id>, the kind that Consul would run of several; else service:<id>:<kind>.
+// Ids: compat gives one check, service:<id>, the kind that Consul would run of several; else <kind>:<id> each.
 std::vector<Check> checks_from_labels(const std::vector<Label>& labels, const std::string& service_id,
                                       const Endpoint& endpoint, const RuleSettings& settings, const Reject& reject);
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/canonical.h"
 #include "muster/wanted.h"
 
 namespace muster {
@@ -145,14 +146,12 @@ class Planner {
     states_.push_back(std::move(action));
   }
 
-  // Only ids that we (or mesos-consul, whose services we claim) could have given: others hang their checks on ours.
   void stale_checks(const Service& wanted, const ActualService& actual) {
-    const std::string base = "service:" + wanted.id;
     for (const std::string& id : actual.check_ids) {
-      const bool ours = id == base || id.starts_with(base + ":");
-      const bool kept = std::any_of(wanted.checks.begin(), wanted.checks.end(),
-                                    [&](const Check& check) { return check.id == id; });
-      if (ours && !kept) state(Verb::DeregisterCheck, wanted, id, "check " + id + " is not wanted");
+      const bool kept =
+          std::any_of(wanted.checks.begin(), wanted.checks.end(), [&](const Check& check) { return check.id == id; });
+      if (our_check_id(id, wanted.id) && !kept)
+        state(Verb::DeregisterCheck, wanted, id, "check " + id + " is not wanted");
     }
   }
 
@@ -193,23 +192,34 @@ Plan make_plan(const Desired& desired, const Actual& actual, const Owner& owner)
 
 std::string_view to_string(Verb verb) {
   switch (verb) {
-    case Verb::Register: return "register";
-    case Verb::Update: return "update";
-    case Verb::DeregisterCheck: return "deregister_check";
-    case Verb::EnableMaintenance: return "enable_maintenance";
-    case Verb::DisableMaintenance: return "disable_maintenance";
-    case Verb::Deregister: return "deregister";
+    case Verb::Register:
+      return "register";
+    case Verb::Update:
+      return "update";
+    case Verb::DeregisterCheck:
+      return "deregister_check";
+    case Verb::EnableMaintenance:
+      return "enable_maintenance";
+    case Verb::DisableMaintenance:
+      return "disable_maintenance";
+    case Verb::Deregister:
+      return "deregister";
   }
   return "other";
 }
 
 std::string_view to_string(Proof proof) {
   switch (proof) {
-    case Proof::Unproven: return "unproven";
-    case Proof::Ended: return "ended";
-    case Proof::Absent: return "absent";
-    case Proof::Rules: return "rules";
-    case Proof::Operator: return "operator";
+    case Proof::Unproven:
+      return "unproven";
+    case Proof::Ended:
+      return "ended";
+    case Proof::Absent:
+      return "absent";
+    case Proof::Rules:
+      return "rules";
+    case Proof::Operator:
+      return "operator";
   }
   return "other";
 }

@@ -51,11 +51,11 @@ TEST(Task, IsOneServiceAPortUnderItsOwnId) {
       {"a draining task is not wanted", {"web.1 web 31000 !draining"}, {}},
       {"every kind of check is one of its own",
        {"web.1 web 80 {check_http=http://{host}/; check_tcp={host}:{port}; check_ttl=30s}"},
-       {"muster:web.1:80 = web 10.0.0.21:80 {service:muster:web.1:80:http http http://10.0.0.21/ every 10s; "
-        "service:muster:web.1:80:tcp tcp 10.0.0.21:80 every 10s; service:muster:web.1:80:ttl ttl 30s}"}},
+       {"muster:web.1:80 = web 10.0.0.21:80 {http:muster:web.1:80 http http://10.0.0.21/ every 10s; "
+        "tcp:muster:web.1:80 tcp 10.0.0.21:80 every 10s; ttl:muster:web.1:80 ttl 30s}"}},
       {"an IPv6 host stands in brackets in a check",
        {"web.1 web 80 @netinfo:fd00::7 {check_tcp={host}:{port}}"},
-       {"muster:web.1:80 = web fd00::7:80 {service:muster:web.1:80:tcp tcp [fd00::7]:80 every 10s}"}},
+       {"muster:web.1:80 = web fd00::7:80 {tcp:muster:web.1:80 tcp [fd00::7]:80 every 10s}"}},
   };
   for (const Case& each : cases)
     EXPECT_EQ(show(desired(each.instances, modern()).services), each.services) << each.story;
@@ -96,7 +96,7 @@ TEST(Finished, ServicesHaveTheirChecksInTheOrderOfTheirIds) {
   ASSERT_EQ(got.services.at(0).checks.size(), 12u);
   EXPECT_TRUE(std::is_sorted(got.services[0].checks.begin(), got.services[0].checks.end(),
                              [](const Check& a, const Check& b) { return a.id < b.id; }));
-  EXPECT_EQ(got.services[0].checks[0].id, "service:muster:unit/nginx");
+  EXPECT_EQ(got.services[0].checks.back().id, "ttl:muster:unit/nginx");
 }
 
 TEST(Rejected, IsTheOneItemAndTheRestGoesOn) {
@@ -198,19 +198,30 @@ TEST(Rejected, IsOnlyToldOnceATaskNotOnceAPort) {
 
 // Consul keeps checks in one space an agent: a second service that brings the id steals the first one's check, and the
 // two would be registered in turn for ever.
-TEST(Rejected, IsACheckWhoseIdAnotherServiceHas) {
+TEST(CheckIds, OfTwoServicesNeverMeet) {
   Instance two = instance("x one 80 !service");
   two.checks.resize(2);
   two.checks[0].ttl = two.checks[1].ttl = "10s";
   Instance one = instance("x:2 two 81 !service");
   one.checks.resize(1);
   one.checks[0].ttl = "20s";
-  const Desired got = desired_of({two, one});
-  EXPECT_EQ(show(got.services),
-            (Lines{"muster:x = one 10.0.0.21:80 {service:muster:x ttl 10s; service:muster:x:2 ttl 10s}",
-                   "muster:x:2 = two 10.0.0.21:81"}));
-  EXPECT_EQ(show(got.rejections), Lines{"id_collision x:2"});
-  EXPECT_EQ(got.services.at(1).meta.at(kMetaHash), definition_hash(got.services[1]));
+  EXPECT_EQ(
+      show(desired_of({two, one, instance("x:3 t 80,81 {check_ttl=1s; check_tcp=a}")}).services),
+      (Lines{"muster:x = one 10.0.0.21:80 {ttl-2:muster:x ttl 10s; ttl:muster:x ttl 10s}",
+             "muster:x:2 = two 10.0.0.21:81 {ttl:muster:x:2 ttl 20s}",
+             "muster:x:3:80 = t 10.0.0.21:80 {tcp:muster:x:3:80 tcp a every 10s; ttl:muster:x:3:80 ttl 1s}",
+             "muster:x:3:81 = t-port2 10.0.0.21:81 {tcp:muster:x:3:81 tcp a every 10s; ttl:muster:x:3:81 ttl 1s}"}));
+}
+
+TEST(CheckIds, AreKnownAsOursByHeadAndService) {
+  for (const char* head : {"service", "http-2", "http", "tcp", "grpc", "ttl", "script"}) {
+    EXPECT_TRUE(our_check_id(check_id(head, "muster:a"), "muster:a")) << head;
+    EXPECT_FALSE(our_check_id(check_id(head, "muster:a"), "muster:a:80")) << head;
+    EXPECT_FALSE(our_check_id(check_id(head, "muster:a"), "a")) << head;
+  }
+  for (const char* other : {"", "muster:a", "backup:muster:a", "service:muster:a:1", "httpmuster:a"}) {
+    EXPECT_FALSE(our_check_id(other, "muster:a")) << other;
+  }
 }
 
 TEST(Desired, UnitesTheSlicesOfSourcesAndHostsAndDoesNotMindTheirOrder) {

@@ -49,7 +49,7 @@ struct Drift {
 };
 
 TEST(Plan, NamesEachDifferenceThatAnUpdateMends) {
-  const std::string check = "service:muster:web.1:80:http";
+  const std::string check = "http:muster:web.1:80";
   const Drift cases[] = {
       {"name", [](ActualService& s) { s.name = "old"; }, "name: old -> web"},
       {"tags", [](ActualService& s) { s.tags = {"x", "y"}; }, "tags: [x y] -> [a]"},
@@ -58,8 +58,7 @@ TEST(Plan, NamesEachDifferenceThatAnUpdateMends) {
       {"port", [](ActualService& s) { s.port = 70000; }, "port: 70000 -> 80"},
       {"weights", [](ActualService& s) { s.weight_warning = 5; }, "weights differ"},
       {"override", [](ActualService& s) { s.enable_tag_override = true; }, "EnableTagOverride differs"},
-      {"a check by hand", [](ActualService& s) { s.check_ids.clear(); },
-       "check service:muster:web.1:80:http is missing"},
+      {"a check by hand", [](ActualService& s) { s.check_ids.clear(); }, "check http:muster:web.1:80 is missing"},
       {"a mark", [](ActualService& s) { s.meta[kMetaInstance] = "web.0"; }, "Meta muster_instance: web.0 -> web.1"},
       {"a mark lost", [](ActualService& s) { s.meta.erase(kMetaHost); }, "Meta muster_host:  -> S1"},
       {"Meta too much", [](ActualService& s) { s.meta["x"] = "y"; }, "Meta x is not wanted"},
@@ -90,18 +89,18 @@ TEST(Plan, LeavesTagsAloneWhereOthersMaySetThem) {
 
 TEST(Plan, IsNotMovedByACheckThatSomebodyHungOnOurService) {
   Actual actual = agent_with({web()});
-  actual.services[0].check_ids = {"backup", "service:muster:web.1:80:http"};
+  actual.services[0].check_ids = {"backup", "http:muster:web.1:80"};
   EXPECT_EQ(show(plan({web()}, actual).actions), Lines{});
 }
 
 TEST(Plan, EndsChecksOfOursThatAreNoLongerWanted) {
   Actual actual = agent_with({web()});
-  actual.services[0].check_ids = {"other", "service:muster:web.1:80", "service:muster:web.1:80:http",
-                                  "service:muster:web.1:80:tcp", "service:muster:web.1:800"};
+  actual.services[0].check_ids = {"http:muster:web.1:80", "http:muster:web.1:800", "other", "service:muster:web.1:80",
+                                  "tcp:muster:web.1:80"};
   EXPECT_EQ(
       show(plan({web()}, actual).actions),
       (Lines{"deregister_check muster:web.1:80 service:muster:web.1:80 (check service:muster:web.1:80 is not wanted)",
-             "deregister_check muster:web.1:80 service:muster:web.1:80:tcp (check service:muster:web.1:80:tcp is not "
+             "deregister_check muster:web.1:80 tcp:muster:web.1:80 (check tcp:muster:web.1:80 is not "
              "wanted)"}));
 }
 
@@ -118,7 +117,7 @@ TEST(Plan, ReportsAServiceOfAnotherOwnerAndTouchesNothingOfIt) {
   Actual actual = agent_with({web()});
   actual.services[0].meta[kMetaOwner] = "other";
   actual.services[0].maintenance = "muster: theirs";
-  actual.services[0].check_ids = {"service:muster:web.1:80:tcp"};
+  actual.services[0].check_ids = {"tcp:muster:web.1:80"};
   const Plan got = plan({web()}, actual);
   EXPECT_EQ(show(got.actions), Lines{});
   ASSERT_EQ(got.conflicts.size(), 1u);
@@ -182,7 +181,7 @@ TEST(Plan, RegistersAndUpdatesBeforeItRemoves) {
   EXPECT_EQ(show(got.actions),
             (Lines{"register muster:b:1 (not in the agent)", "update muster:m:2 (definition changed)",
                    "register muster:y:9 (not in the agent)",
-                   "deregister_check muster:m:2 service:muster:m:2:ttl (check service:muster:m:2:ttl is not wanted)",
+                   "deregister_check muster:m:2 ttl:muster:m:2 (check ttl:muster:m:2 is not wanted)",
                    "deregister muster:a:1 (not wanted)", "deregister muster:z:3 (not wanted)"}));
 }
 
@@ -282,7 +281,7 @@ TEST(PlanText, HasALineAnAction) {
             "  + register web muster:b:1  (not in the agent)  held: dry-run\n"
             "  ~ update web muster:m:2  (definition changed)  held: dry-run\n"
             "  ~ enable_maintenance web muster:b:1  (muster: the scheduler's health check fails)  held: dry-run\n"
-            "  - deregister_check web muster:m:2 service:muster:m:2:ttl  (check service:muster:m:2:ttl is not wanted)  "
+            "  - deregister_check web muster:m:2 ttl:muster:m:2  (check ttl:muster:m:2 is not wanted)  "
             "held: dry-run\n"
             "  ! conflict muster:q  (belongs to owner x)\n"
             "  ? stale muster:z:3  (unmarked, matches nothing; kept)\n");

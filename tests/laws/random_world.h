@@ -66,7 +66,7 @@ inline const std::vector<HostRef> kHosts{
 
 inline Check random_check(Dice& dice) {
   Check out;
-  out.http = dice.one_in(2) ? "http://x/" : "http://y/";
+  (dice.one_in(2) ? out.http : out.tcp) = dice.one_in(2) ? "x" : "y";
   out.interval = "10s";
   return out;
 }
@@ -188,7 +188,7 @@ inline void meddle(Dice& dice, SimulatedAgent& agent) {
       agent.hang("theirs:" + id, id);
       break;
     case 6:
-      agent.hang("service:" + id + (dice.one_in(2) ? "" : ":tcp"), id);
+      agent.hang("grpc-9:" + id, id);  // looks like one of ours
       break;
     case 7:
       agent.remove(id);
@@ -199,12 +199,36 @@ inline void meddle(Dice& dice, SimulatedAgent& agent) {
   }
 }
 
-// An agent with a past: earlier runs of several owners with other knowledge and other rules, some cut short.
-inline SimulatedAgent random_agent(Dice& dice) {
+// Much like `wanted`, as the schedulers may have said it a while before.
+inline Wanted vary(Dice& dice, Wanted wanted) {
+  for (WantedSlice& each : wanted.slices) {
+    if (dice.one_in(2)) continue;
+    std::vector<Instance> instances;
+    const InstanceList& known = each.slice->instances;
+    for (std::size_t i = 0; i < known.size(); ++i) {
+      if (dice.one_in(4)) continue;
+      instances.push_back(known.at(i));
+      if (!dice.one_in(4)) continue;
+      instances.back() = random_instance(dice);  // the id is used again by another
+      instances.back().id = known.at(i).id;
+    }
+    Instance gone = random_instance(dice);
+    if (!known.contains(gone.id)) instances.push_back(std::move(gone));
+    each.slice = notation::slice(instances, dice.one_in(2));
+  }
+  if (!wanted.slices.empty() && dice.one_in(4)) wanted.slices.erase(wanted.slices.begin());
+  return wanted;
+}
+
+// An agent with a past: earlier runs of ours and of others, with other knowledge and other rules, some cut short.
+inline SimulatedAgent random_agent(Dice& dice, const RuleSettings& settings, const Wanted& wanted) {
   SimulatedAgent out;
   for (std::size_t i = dice.below(5); i > 0; --i) {
-    const Muster before(random_rules(dice, dice.pick(kOwners)));
-    apply(before.plan(random_wanted(dice), out), out, dice.one_in(3) ? dice.below(6) : SIZE_MAX);
+    RuleSettings before = dice.one_in(4) ? random_rules(dice, dice.pick(kOwners)) : settings;
+    if (dice.one_in(4)) before.blacklist = {dice.one_in(2) ? "web" : "api"};
+    const Muster earlier(before);
+    const Wanted known = dice.one_in(4) ? random_wanted(dice) : vary(dice, wanted);
+    apply(earlier.plan(known, out), out, dice.one_in(3) ? dice.below(6) : SIZE_MAX);
     for (std::size_t j = dice.below(3); j > 0; --j) meddle(dice, out);
   }
   return out;
