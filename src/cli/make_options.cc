@@ -81,6 +81,10 @@ Result<void> make_options(Options& options, const Parsed& parsed, const Modules&
   if (auto listen = settle_listen(options, parsed); !listen) return listen;
   if (auto owner = settle_owner(options, modules); !owner) return owner;
   if (auto consul = settle_consul(options, environment); !consul) return consul;
+  if (options.consul.catalog && !options.run.lock.enabled) {
+    return fail(Fault::Leave,
+                "--consul-mode=catalog: give --lock too: no agent stands between two musters that write at once");
+  }
   if (options.rules.service_id_prefix.empty()) {
     options.rules.service_id_prefix = options.rules.compat ? "mesos-consul" : "muster";
   }

@@ -78,7 +78,7 @@ Result<CatalogNode> CatalogAgent::read_node(const std::stop_token& stop) {
   if (!services) return tl::unexpected(services.error());
   auto checks = peer_.get("/v1/health/node/" + net::escape(node_) + "?consistent", stop);
   if (!checks) return tl::unexpected(checks.error());
-  auto node = decode_node(std::move(*services), std::move(*checks));
+  auto node = decode_catalog_node(std::move(*services), std::move(*checks));
   if (!node) node.error().message = peer_.url() + ": node " + node_ + ": " + node.error().message;
   return node;
 }

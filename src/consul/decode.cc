@@ -272,7 +272,7 @@ Result<void> read_node_checks(std::string& text, CatalogNode& into) {
 
 }  // namespace
 
-Result<CatalogNode> decode_node(std::string services, std::string checks) {
+Result<CatalogNode> decode_catalog_node(std::string services, std::string checks) {
   CatalogNode node;
   if (auto ok = read_node_services(services, node); !ok) return tl::unexpected(ok.error());
   if (auto ok = read_node_checks(checks, node); !ok) return tl::unexpected(ok.error());

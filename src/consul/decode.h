@@ -38,7 +38,7 @@ struct CatalogNode {
 
 // From GET /v1/catalog/node-services/<node> (since Consul 1.7) and GET /v1/health/node/<node>, under the same rules as
 // decode_actual. A node that is not there answers 200 with null.
-Result<CatalogNode> decode_node(std::string services, std::string checks);
+Result<CatalogNode> decode_catalog_node(std::string services, std::string checks);
 
 // Names and addresses of the nodes on which a Consul agent runs or ran: those with a serfHealth check. From
 // GET /v1/catalog/nodes and GET /v1/health/state/any. Error (Fault::Retry): as above.

@@ -39,6 +39,12 @@ Result<void> set_agent(ConsulSettings& settings, std::string url) {
   return {};
 }
 
+Result<void> set_mode(ConsulSettings& settings, const std::string& value) {
+  if (value != "agent" && value != "catalog") return fail(Fault::Leave, "give agent or catalog");
+  settings.catalog = value == "catalog";
+  return {};
+}
+
 Result<void> set_port(ConsulSettings& settings, const std::string& value) {
   if (!parse_number(value, settings.port) || settings.port == 0) return fail(Fault::Leave, "give a port, 1 to 65535");
   return {};
@@ -146,6 +152,12 @@ FlagGroup consul_flags(ConsulSettings& settings) {
   Table table(settings);
   table.add("consul-agent", "URL", "One fixed agent (http, https or unix:///path) instead of each host's own",
             [&settings](const std::string& value) { return set_agent(settings, value); });
+  table
+      .add("consul-mode", "MODE",
+           "agent: each host's own agent holds its services; catalog: for hosts without agents, written into the "
+           "catalog for consul-esm to check, needs --lock",
+           [&settings](const std::string& value) { return set_mode(settings, value); })
+      .fallback = "agent";
   table
       .add("consul-port", "PORT", "Port of the agents on the hosts",
            [&settings](const std::string& value) { return set_port(settings, value); })

@@ -25,6 +25,7 @@ struct ConsulSettings {
   bool ssl = false;           // https to the agents of hosts; a fixed agent's URL says so itself
   std::uint16_t port = 8500;  // of the agents of hosts
   std::string agent;          // one fixed agent for all hosts, without a trailing slash; empty: each host's own
+  bool catalog = false;       // hosts have no agents: see catalog_agent.h
   std::string token;
   std::string token_file;  // read at start and by Credentials::reload; wins over `token`
   std::string basic_auth;  // "user:password"

@@ -63,6 +63,16 @@ std::string usage_error(const std::string& argument) {
   return made.parsed.err.substr(0, made.parsed.err.find('\n'));
 }
 
+TEST(Options, WriteToTheCatalogOnlyUnderALock) {
+  Made alone;
+  make(alone, {"--consul-mode=catalog"});
+  EXPECT_TRUE(alone.error.starts_with("--consul-mode=catalog: give --lock")) << alone.error;
+  Made locked;
+  make(locked, {"--consul-mode=catalog", "--lock"});
+  EXPECT_EQ(locked.error, "");
+  EXPECT_TRUE(locked.options.consul.catalog);
+}
+
 TEST(Options, DefaultsAreThoseThatHelpStates) {
   Made made;
   make(made, {});

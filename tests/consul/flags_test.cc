@@ -83,6 +83,15 @@ TEST(ConsulFlags, RefuseWhatIsNoPort) {
   EXPECT_EQ(s.port, 8500);
 }
 
+TEST(ConsulFlags, KnowTwoModes) {
+  ConsulSettings s;
+  EXPECT_EQ(set(s, "consul-mode", "catalog"), "");
+  EXPECT_TRUE(s.catalog);
+  EXPECT_EQ(set(s, "consul-mode", "agent"), "");
+  EXPECT_FALSE(s.catalog);
+  for (const char* wrong : {"", "Catalog", "esm"}) EXPECT_NE(set(s, "consul-mode", wrong), "") << wrong;
+}
+
 TEST(ConsulFlags, TakeOneAgentByWebOrUnixAddressOnly) {
   ConsulSettings s;
   for (const char* right : {"http://127.0.0.1:8500", "https://[fd00::1]:8501", "unix:///run/consul.sock"}) {
