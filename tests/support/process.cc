@@ -147,7 +147,7 @@ Finished run(const ProcessOptions& options, std::chrono::milliseconds deadline) 
 }
 
 std::string find_program(const std::string& name) {
-  std::string variable = "MUSTER_" + name;
+  std::string variable = "MUSTER_TEST_" + name;
   std::transform(variable.begin(), variable.end(), variable.begin(), [](unsigned char c) { return toupper(c); });
   if (const char* given = getenv(variable.c_str()); given != nullptr && *given != '\0') return given;
   if (std::string found = in_path(name); !found.empty()) return found;

@@ -58,7 +58,7 @@ struct Finished {
 // Runs to the end.
 Finished run(const ProcessOptions& options, std::chrono::milliseconds deadline = std::chrono::seconds(30));
 
-// Where a real program is: the variable MUSTER_<NAME>, then PATH, then <repository>/.cache/<name>/<name>
+// Where a real program is: the variable MUSTER_TEST_<NAME>, then PATH, then <repository>/.cache/<name>/<name>
 // (scripts/setup). Empty when it is nowhere, and then says so on stderr. MUSTER_REQUIRE_ALL (set by scripts/test) makes
 // that an abort, so that a missing part never passes for a passed test.
 std::string find_program(const std::string& name);
