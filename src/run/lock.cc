@@ -113,7 +113,7 @@ void Lock::hold(Time renewed, std::uint64_t epoch) {
   if (before || !may_write()) return;
   {
     const std::lock_guard lock(mutex_);
-    status_.session = session_.id();
+    proven_ = session_.id();
     status_.holder.clear();
   }
   changed_.notify_all();
@@ -124,10 +124,6 @@ void Lock::hold(Time renewed, std::uint64_t epoch) {
 void Lock::lose(const std::string& why) {
   fence_ = 0;
   if (!std::exchange(holding_, false)) return;
-  {
-    const std::lock_guard lock(mutex_);
-    status_.session.clear();
-  }
   log::info("lock", {{"role", "standby"}, {"key", key_}, {"why", why}});
 }
 
@@ -154,8 +150,13 @@ Lock::Status Lock::status() const {
   Status out = status_;
   out.held = permitted.has_value();
   out.epoch = permitted.value_or(0);
-  if (!out.held) out.session.clear();
   return out;
+}
+
+std::optional<consul::LockProof> Lock::proof() const {
+  const std::lock_guard lock(mutex_);
+  if (!may_write() || proven_.empty()) return std::nullopt;
+  return consul::LockProof{key_, proven_};
 }
 
 std::unique_ptr<Lock> make_lock(const RunSettings& settings, const std::string& owner,

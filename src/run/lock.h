@@ -13,6 +13,7 @@
 #include <string>
 
 #include "consul/session.h"
+#include "consul/txn.h"
 #include "run/settings.h"
 
 namespace muster::run {
@@ -46,10 +47,10 @@ class Lock {
     std::uint64_t epoch = 0;  // LockIndex of the key while it is held
     std::string holder;       // "host web1 pid 42": the other one; empty: nobody, or we
     std::string error;        // why Consul could not be asked; empty: it answered
-    std::string session;      // ours, while held
   };
   Status status() const;
-  const std::string& key() const { return key_; }
+  // For writes that Consul itself can tie to the lock (transactions); nothing: start none.
+  std::optional<consul::LockProof> proof() const;
 
  private:
   using Time = std::chrono::nanoseconds;  // since boot
@@ -77,6 +78,7 @@ class Lock {
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   Status status_;
+  std::string proven_;  // the session, once it was seen to hold the key
 };
 
 // Null when the settings ask for none. The Consul agent asked is --lock-agent's, else --consul-agent's, else the one on
