@@ -19,8 +19,8 @@ namespace muster::consul {
 AgentKey catalog_key(const HostRef& host);
 bool is_catalog_key(const AgentKey& key);
 
-// Name of the host's node: "muster-" and the host in [a-z0-9-]; with a hash of it where that loses something, so that no
-// two hosts share a node. A DNS label.
+// Name of the host's node: "muster-" and the host in [a-z0-9-]; with a hash of it where that loses something, so that
+// no two hosts share a node. A DNS label.
 std::string catalog_node_name(std::string_view host);
 
 // The session that holds the lock, as of now; none: we are not the active muster. Called from any worker's thread.
@@ -28,14 +28,14 @@ using ProveLock = std::function<std::optional<LockProof>()>;
 
 // One worker's view of the catalog, through one Consul address: --consul-agent, else the agent of this machine.
 //
-// read: Fault::Keep, and nothing is planned, where the node is not ours (NodeMeta muster_owner) or an agent lives on the
-// host, whose anti-entropy knows nothing of what is written beside it. Anything else that is not a whole answer is
+// read: Fault::Keep, and nothing is planned, where the node is not ours (NodeMeta muster_owner) or an agent lives on
+// the host, whose anti-entropy knows nothing of what is written beside it. Anything else that is not a whole answer is
 // Fault::Retry.
 // apply: transactions of at most 64 operations and 512 KiB, in the plan's order. Each begins with a check of the lock's
 // session, and the first compares the node with what read saw; without a session nothing is sent. A 409 for either, or
-// for a check that consul-esm wrote meanwhile, is Fault::Retry; an operation that Consul refuses is Fault::Item, and the
-// rest of its transaction is sent again without it. The transaction that takes the last service off a node deletes the
-// node. `failures` with an empty service_id concern the whole.
+// for a check that consul-esm wrote meanwhile, is Fault::Retry; an operation that Consul refuses is Fault::Item, and
+// the rest of its transaction is sent again without it. The transaction that takes the last service off a node deletes
+// the node. `failures` with an empty service_id concern the whole.
 class CatalogAgents : public Agents {
  public:
   CatalogAgents(const ConsulSettings& settings, std::shared_ptr<const Credentials> credentials, std::string owner,

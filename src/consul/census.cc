@@ -15,8 +15,9 @@ Result<std::set<std::string>> read_agents(const Census::Get& get) {
   if (!checks) return tl::unexpected(checks.error());
   auto agents = decode_live_agents(std::move(*nodes), std::move(*checks));
   if (agents && agents->empty()) {
-    return fail(Fault::Keep, "blind: the catalog shows no Consul agent, not even a server; give the token node:read on "
-                             "all nodes");
+    return fail(Fault::Keep,
+                "blind: the catalog shows no Consul agent, not even a server; give the token node:read on "
+                "all nodes");
   }
   return agents;
 }

@@ -11,7 +11,8 @@
 
 namespace muster::consul {
 
-// From an agent's two lists (Consul API, GET /v1/agent/services and GET /v1/agent/checks). Joins checks to services by ServiceID; the check
+// From an agent's two lists (Consul API, GET /v1/agent/services and GET /v1/agent/checks). Joins checks to services by
+// ServiceID; the check
 // `_service_maintenance:<id>` becomes the service's maintenance. Checks of the node, and of services that the first
 // list does not have (it was read earlier), are left out. Error (Fault::Retry): any malformed, mistyped or duplicate
 // entry. Never half an Actual.

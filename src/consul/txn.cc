@@ -16,8 +16,9 @@ constexpr std::size_t kHeadBytes = 8 * 1024;
 std::string dump(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
 const ActualService* find_service(const CatalogNode& node, const std::string& id) {
-  const auto found = std::lower_bound(node.actual.services.begin(), node.actual.services.end(), id,
-                                      [](const ActualService& service, const std::string& key) { return service.id < key; });
+  const auto found =
+      std::lower_bound(node.actual.services.begin(), node.actual.services.end(), id,
+                       [](const ActualService& service, const std::string& key) { return service.id < key; });
   return found != node.actual.services.end() && found->id == id ? &*found : nullptr;
 }
 
@@ -49,8 +50,9 @@ json encode_check(const std::string& node, const std::string& service_id, const 
   json out{{"Node", node}, {"CheckID", check.id}, {"Name", check.name}, {"ServiceID", service_id}};
   out["Status"] = check.status.empty() ? "critical" : check.status;
   if (check.http.empty() && check.tcp.empty()) {
-    out["Output"] = "nobody runs this check: on hosts without a Consul agent only HTTP and TCP checks are run, by "
-                    "consul-esm";
+    out["Output"] =
+        "nobody runs this check: on hosts without a Consul agent only HTTP and TCP checks are run, by "
+        "consul-esm";
     return out;
   }
   json definition = json::object();
@@ -120,7 +122,8 @@ std::vector<std::string> end_check(const std::string& node, const std::string& i
 std::vector<std::string> end_service(const std::string& node, const std::string& id, const CatalogNode& before) {
   const ActualService* held = find_service(before, id);
   if (held == nullptr) return {};
-  return {dump({{"Service", {{"Verb", "delete"}, {"Node", node}, {"Service", {{"ID", id}, {"Service", held->name}}}}}})};
+  return {
+      dump({{"Service", {{"Verb", "delete"}, {"Node", node}, {"Service", {{"ID", id}, {"Service", held->name}}}}}})};
 }
 
 std::size_t bytes_of(const std::vector<std::string>& operations) {
@@ -170,7 +173,8 @@ Result<std::vector<std::string>> encode_action(const std::string& node, const Ac
 }
 
 bool fits(const Step& step) {
-  return step.operations.size() + kHeadOperations <= kTxnOperations && bytes_of(step.operations) + kHeadBytes <= kTxnBytes;
+  return step.operations.size() + kHeadOperations <= kTxnOperations &&
+         bytes_of(step.operations) + kHeadBytes <= kTxnBytes;
 }
 
 std::size_t fill(const std::vector<Step>& steps, std::size_t next, const std::vector<std::string>& head) {

@@ -24,8 +24,8 @@ inline constexpr std::size_t kTxnBytes = 512 * 1024;  // limits.txn_max_req_len;
 
 // Operations, each one JSON object.
 std::string check_session(const LockProof& proof);
-// Creates the node, mends its address and marks, or, if they are right, does nothing but fail when the node is no longer
-// the one in `before`: the server compares ModifyIndex, and an identical write moves no index.
+// Creates the node, mends its address and marks, or, if they are right, does nothing but fail when the node is no
+// longer the one in `before`: the server compares ModifyIndex, and an identical write moves no index.
 std::string set_node(const std::string& name, const std::string& address, const std::string& owner,
                      const CatalogNode& before);
 std::string delete_node(const std::string& name);
@@ -33,7 +33,8 @@ std::string delete_node(const std::string& name);
 // The operations of one action; none when the catalog is already so. A check that exists is sent only with a changed
 // service, with the status and output that it has, and fails if they moved meanwhile (cas). Error (Fault::Item): no id,
 // or a check id that something else on the node has.
-Result<std::vector<std::string>> encode_action(const std::string& node, const Action& action, const CatalogNode& before);
+Result<std::vector<std::string>> encode_action(const std::string& node, const Action& action,
+                                               const CatalogNode& before);
 
 // One step of a plan: an action that must not be torn apart, or the end of the node.
 struct Step {

@@ -84,9 +84,9 @@ class Catalog : public testing::Test {
   }
   std::unique_ptr<CatalogAgents> agents(const Owner& owner = kOwner) {
     const ConsulSettings settings = settings_for(*server_);
-    return std::make_unique<CatalogAgents>(settings, Credentials::load(settings).value(), owner.id,
-                                           [this] { return proof_; },
-                                           std::make_shared<Census>(std::chrono::milliseconds(0)));
+    return std::make_unique<CatalogAgents>(
+        settings, Credentials::load(settings).value(), owner.id, [this] { return proof_; },
+        std::make_shared<Census>(std::chrono::milliseconds(0)));
   }
   // The middle of the line that a worker runs.
   Applied reconcile(const Desired& wanted, const Owner& owner = kOwner, const std::string& host = kHost) {
@@ -372,14 +372,14 @@ TEST(CatalogUnderAcls, TakesADeniedReadForBlindnessAndNotForAnEmptyHost) {
     ConsulSettings settings;
     settings.agent = server.url();
     settings.token = token;
-    SightedAgents agents(
-        std::make_unique<CatalogAgents>(settings, Credentials::load(settings).value(), kOwner.id,
-                                        [&] { return proof; }, std::make_shared<Census>()),
-        kOwner, [] { return true; });
+    SightedAgents agents(std::make_unique<CatalogAgents>(
+                             settings, Credentials::load(settings).value(), kOwner.id, [&] { return proof; },
+                             std::make_shared<Census>()),
+                         kOwner, [] { return true; });
     return agents.at({"catalog://10.9.0.1"})->read({});
   };
-  const std::string all = server.create_token(
-      "all", R"(node_prefix "" {policy="read"} node_prefix "muster-" {policy="write"}
+  const std::string all =
+      server.create_token("all", R"(node_prefix "" {policy="read"} node_prefix "muster-" {policy="write"}
                service_prefix "" {policy="write"} key "lock" {policy="read"})");
   const auto seen = read_with(all);
   ASSERT_TRUE(seen) << seen.error().message;
@@ -388,16 +388,28 @@ TEST(CatalogUnderAcls, TakesADeniedReadForBlindnessAndNotForAnEmptyHost) {
   const auto nobody = read_with(server.create_token("nobody", R"(key "lock" {policy="read"})"));
   ASSERT_FALSE(nobody);
   EXPECT_EQ(nobody.error().fault, Fault::Keep) << nobody.error().message;
-  const auto nodes = read_with(server.create_token("nodes", R"(node_prefix "" {policy="write"} key "lock" {policy="read"})"));
+  const auto nodes =
+      read_with(server.create_token("nodes", R"(node_prefix "" {policy="write"} key "lock" {policy="read"})"));
   ASSERT_FALSE(nodes) << "sees the node and none of its services";
 }
 
 TEST(CatalogNames, GiveEveryHostANodeOfItsOwn) {
   EXPECT_EQ(catalog_node_name("10.0.0.21"), "muster-10-0-0-21");
   EXPECT_EQ(catalog_node_name("n1"), "muster-n1");
-  const std::vector<std::string> hosts{"10.0.0.21", "10-0-0-21", "10.0-0.21",  "n1",      "N1",
-                                       "n_1",       "n-1",       "n.1",        "fd00::1", "fd00--1",
-                                       "n1-",       "",          "machine/id", std::string(300, 'a'),
+  const std::vector<std::string> hosts{"10.0.0.21",
+                                       "10-0-0-21",
+                                       "10.0-0.21",
+                                       "n1",
+                                       "N1",
+                                       "n_1",
+                                       "n-1",
+                                       "n.1",
+                                       "fd00::1",
+                                       "fd00--1",
+                                       "n1-",
+                                       "",
+                                       "machine/id",
+                                       std::string(300, 'a'),
                                        std::string(301, 'a')};
   std::map<std::string, std::string> names;
   for (const std::string& host : hosts) {
