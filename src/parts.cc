@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "consul/agent.h"
+#include "consul/catalog_agent.h"
 #include "consul/search.h"
 #include "consul/sight.h"
 
@@ -22,6 +23,7 @@ Result<std::vector<run::NamedSource>> make_sources(const cli::Modules& modules) 
 }
 
 AgentKey resolve(const consul::ConsulSettings& settings, const HostRef& host) {
+  if (settings.catalog) return consul::catalog_key(host);
   return host.url.empty() ? consul::agent_at(settings, host.ip) : AgentKey{host.url};
 }
 
@@ -39,7 +41,11 @@ Result<std::vector<AgentKey>> find_agents(const Program& program, std::vector<Ag
                                           const std::stop_token& stop) {
   constexpr std::size_t kTries = 3;
   const cli::Options& options = program.settings->options;
-  if (!options.consul.agent.empty() || ask.empty()) ask = {consul::agent_at(options.consul, "127.0.0.1")};
+  // What the other mode left behind is for the other mode to end.
+  const auto other_mode = [&](const AgentKey& key) { return consul::is_catalog_key(key) != options.consul.catalog; };
+  std::erase_if(ask, other_mode);
+  const bool fixed = options.consul.catalog || !options.consul.agent.empty();
+  if (fixed || ask.empty()) ask = {consul::agent_at(options.consul, "127.0.0.1")};
   net::HttpClient client(consul::http_options(options.consul));
   Result<std::vector<consul::Found>> found = fail(Fault::Retry, "no agent to ask");
   for (std::size_t i = 0; i < std::min(kTries, ask.size()) && !found; ++i) {
@@ -48,15 +54,23 @@ Result<std::vector<AgentKey>> find_agents(const Program& program, std::vector<Ag
   if (!found) return tl::unexpected(found.error());
   std::vector<AgentKey> out;
   for (const consul::Found& each : *found) out.push_back(each.agent);
+  std::erase_if(out, other_mode);
   return out;
 }
 
 // `lock` may be null.
-std::unique_ptr<Agents> make_agents(const Program& program, bool writes, const std::shared_ptr<run::Lock>& lock) {
+std::unique_ptr<Agents> make_agents(const Program& program, bool writes, const std::shared_ptr<run::Lock>& lock,
+                                    const std::shared_ptr<consul::Census>& census) {
   const cli::Options& options = program.settings->options;
   const consul::Permit permit = lock ? [lock] { return lock->permit(); } : consul::Permit();
-  auto agents = std::make_unique<consul::ConsulAgents>(options.consul, program.credentials, permit);
   const Owner owner{options.rules.owner, options.rules.service_id_prefix};
+  std::unique_ptr<Agents> agents;
+  if (options.consul.catalog) {
+    const auto prove = [lock] { return lock ? lock->proof() : std::nullopt; };
+    agents = std::make_unique<consul::CatalogAgents>(options.consul, program.credentials, owner.id, prove, census);
+  } else {
+    agents = std::make_unique<consul::ConsulAgents>(options.consul, program.credentials, permit);
+  }
   return std::make_unique<consul::SightedAgents>(std::move(agents), owner,
                                                  [=] { return writes && (!permit || permit()); });
 }
@@ -94,8 +108,9 @@ Result<run::Parts> make_parts(const Program& program) {
   parts.rules = program.settings->rules;
   parts.resolver = [&](const HostRef& host) { return resolve(options.consul, host); };
   parts.lock = run::make_lock(parts.settings, options.rules.owner, options.consul, program.credentials);
-  parts.make_agents = [&program, writes = !parts.settings.dry_run, lock = parts.lock] {
-    return make_agents(program, writes, lock);
+  const auto census = std::make_shared<consul::Census>();
+  parts.make_agents = [&program, writes = !parts.settings.dry_run, lock = parts.lock, census] {
+    return make_agents(program, writes, lock, census);
   };
   parts.find_agents = [&](const std::vector<AgentKey>& ask, std::stop_token stop) {
     return find_agents(program, ask, stop);
