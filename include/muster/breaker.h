@@ -54,7 +54,7 @@ class Breaker {
     Time since;
     std::uint64_t read = 0;  // Wanted::reads when it was first held
     bool confirmed = false;
-    bool breaker = false;    // else pending
+    bool breaker = false;    // it was over the limit once; else pending
   };
   struct PerAgent {
     std::size_t ours = 0;

@@ -62,14 +62,14 @@ void Breaker::judge_source(const std::string& name, PerSource& source, Plan& pla
       allowed.push_back(std::move(action));
       continue;
     }
-    hold->second.breaker = whole && tripped;
+    hold->second.breaker = hold->second.breaker || (whole && tripped);
     const bool pass = (whole && !tripped) || believed(hold->second, read, now);
     if (pass) {
       source.removed[wanted.agent.url + " " + action.service.id] = now;
       agent.absent.erase(hold);
       allowed.push_back(std::move(action));
     } else {
-      plan.held.push_back({std::move(action), whole ? "breaker" : "pending"});
+      plan.held.push_back({std::move(action), hold->second.breaker ? "breaker" : "pending"});
     }
   }
   plan.actions = std::move(allowed);

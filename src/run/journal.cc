@@ -56,17 +56,27 @@ void tell_failures(Once& once, const Report& report) {
   }
 }
 
-// `printed`: the plan will be shown whole on stdout.
-void tell_standing(Once& once, const Report& report, bool printed) {
-  for (const Held& held : report.plan.held) {
-    if (printed && held.reason == "dry-run") continue;
-    if (!once.fresh("held " + held.reason + held.action.service.id + std::string(to_string(held.action.verb)))) continue;
+// One line a reason and agent, whatever the number: a wave of thousands must not drown the log. "pending" lasts for
+// milliseconds and is not told. `printed`: a dry run's plan is shown whole on stdout.
+void tell_held(Once& once, const Report& report, bool printed) {
+  std::map<std::string, std::vector<const Held*>> by_reason;
+  for (const Held& held : report.plan.held) by_reason[held.reason].push_back(&held);
+  for (const auto& [reason, all] : by_reason) {
+    if (reason == "pending" || (printed && reason == "dry-run")) continue;
+    std::string remark = "held " + reason;
+    for (const Held* held : all) remark += " " + held->action.service.id + std::string(to_string(held->action.verb));
+    if (!once.fresh(remark)) continue;
+    const Action& first = all.front()->action;
     log::info("held", {{"agent", report.agent.url},
-                       {"action", std::string(to_string(held.action.verb))},
-                       {"id", held.action.service.id},
-                       {"reason", held.reason},
-                       {"why", held.action.why}});
+                       {"reason", reason},
+                       {"count", std::to_string(all.size())},
+                       {"action", std::string(to_string(first.verb))},
+                       {"first", first.service.id},
+                       {"why", first.why}});
   }
+}
+
+void tell_standing(Once& once, const Report& report) {
   for (const Conflict& conflict : report.plan.conflicts) {
     if (!once.fresh("conflict " + conflict.service_id + conflict.detail)) continue;
     log::warn("conflict", {{"agent", report.agent.url}, {"id", conflict.service_id}, {"detail", conflict.detail}});
@@ -122,7 +132,8 @@ void Journal::record(const Report& report) {
     Once once(state.told);
     tell_rejections(once, report.rejections, report.agent.url);
     tell_failures(once, report);
-    tell_standing(once, report, keep_plans_);
+    tell_held(once, report, keep_plans_);
+    tell_standing(once, report);
   }
   state.conflicts = report.plan.conflicts.size();
   state.held.clear();

@@ -43,7 +43,7 @@ const std::vector<MetricInfo>& metric_table() {
       {"muster_plan_actions_total", "counter", {verb()}, "Actions that were planned and allowed"},
       {"muster_plan_held",
        "gauge",
-       {{"reason", {"dry-run", "unproven", "standby", "breaker", "foreign", "other"}}},
+       {{"reason", {"dry-run", "unproven", "pending", "standby", "breaker", "foreign", "other"}}},
        "Actions that are held back now"},
       {"muster_plan_conflicts", "gauge", {}, "Services of others that stand where one of ours should be"},
       {"muster_agents", "gauge", {}, "Consul agents that muster keeps true"},
