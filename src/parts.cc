@@ -7,6 +7,8 @@
 #include "consul/catalog_agent.h"
 #include "consul/search.h"
 #include "consul/sight.h"
+#include "consul/watch.h"
+#include "log/log.h"
 
 namespace muster {
 namespace {
@@ -75,6 +77,20 @@ std::unique_ptr<Agents> make_agents(const Program& program, bool writes, const s
                                                  [=] { return writes && (!permit || permit()); });
 }
 
+// Null where there is nothing to watch: a single pass, or hosts without agents.
+std::unique_ptr<consul::Watch> make_watch(const Program& program, const run::RunSettings& settings) {
+  const cli::Options& options = program.settings->options;
+  if (settings.once || options.consul.catalog || settings.watch_agents == 0) return nullptr;
+  const std::size_t limit = consul::affordable_watch(settings.watch_agents);
+  if (limit < settings.watch_agents) {
+    log::warn("watch", {{"watch_agents", std::to_string(settings.watch_agents)},
+                        {"lowered_to", std::to_string(limit)},
+                        {"reason", "the limit of open files is too low; raise it (ulimit -n, LimitNOFILE=)"}});
+  }
+  const Owner owner{options.rules.owner, options.rules.service_id_prefix};
+  return std::make_unique<consul::Watch>(options.consul, program.credentials, owner, limit);
+}
+
 }  // namespace
 
 Result<Program> make_program(std::vector<std::string> arguments) {
@@ -115,6 +131,7 @@ Result<run::Parts> make_parts(const Program& program) {
   parts.find_agents = [&](const std::vector<AgentKey>& ask, std::stop_token stop) {
     return find_agents(program, ask, stop);
   };
+  parts.watch = make_watch(program, parts.settings);
   parts.reload = [&] { return reload(program); };
   return parts;
 }

@@ -60,7 +60,24 @@ void Daemon::post(const std::string& name, const Update& update) {
   mark(board_.post(name, update, [&](const std::vector<AgentKey>& dirty, std::uint64_t reads) {
     if (update.full) guard_.expect(name, reads, dirty);
   }));
-  if (update.full) mark(guard_.holding());  // one more read in which they are absent, or not
+  if (!update.full) return;
+  mark(guard_.holding());  // one more read in which they are absent, or not
+  follow();
+}
+
+void Daemon::follow() {
+  if (parts_.watch == nullptr) return;
+  const std::size_t left_out = parts_.watch->follow(board_.agents());
+  if (unwatched_.exchange(left_out) == left_out) return;
+  log::info("watch", {{"agents_left_to_the_audit", std::to_string(left_out)}});
+}
+
+void Daemon::watch(std::stop_token stop) {
+  const auto seen = [this](const AgentKey& agent, consul::Watch::Sighting sighting) {
+    if (sighting == consul::Watch::Sighting::Back) queue_.hurry(agent);
+    mark({agent});
+  };
+  parts_.watch->run(seen, std::move(stop));
 }
 
 void Daemon::mark(const std::vector<AgentKey>& agents) {
@@ -171,6 +188,7 @@ int Daemon::run(Signals& signals) {
     threads.emplace_back([this, &source](std::stop_token stop) { feed(source, std::move(stop)); });
   }
   threads.emplace_back([this](std::stop_token stop) { audit(std::move(stop)); });
+  if (parts_.watch != nullptr) threads.emplace_back([this](std::stop_token stop) { watch(std::move(stop)); });
   for (;;) {
     const auto signal = signals.wait({});
     if (signal == SIGHUP) reload();

@@ -1,12 +1,14 @@
 // The parts put together: sources feed the board, the board marks agents, workers make them true.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "consul/watch.h"
 #include "muster/agent.h"
 #include "muster/rules.h"
 #include "muster/source.h"
@@ -38,6 +40,7 @@ struct Parts {
   std::shared_ptr<Lock> lock;  // null: this muster always acts. A dry run never takes it
   // The agents on which this owner's canary stands, asked of one of `ask`. May be empty: no search.
   std::function<Result<std::vector<AgentKey>>(const std::vector<AgentKey>& ask, std::stop_token stop)> find_agents;
+  std::unique_ptr<consul::Watch> watch;  // null: loss is left to the audit
   // SIGHUP: rules and tokens read again. On an error the old ones stay in force.
   std::function<Result<std::shared_ptr<const Rules>>()> reload;
   // After every report and every answer of a source, for metrics. Any thread.
@@ -68,6 +71,8 @@ class Daemon {
   bool feed_once(const NamedSource& source, std::stop_token stop);
   void post(const std::string& name, const Update& update);
   void audit(std::stop_token stop);
+  void watch(std::stop_token stop);
+  void follow();
   bool search(const std::stop_token& stop);
   void reload();
   void drop(const AgentKey& agent);
@@ -83,6 +88,7 @@ class Daemon {
   Guard guard_;
   Journal journal_;
   Workers workers_;
+  std::atomic<std::size_t> unwatched_{0};
 };
 
 }  // namespace muster::run

@@ -12,6 +12,18 @@ void AgentQueue::mark(const AgentKey& agent) {
   if (!state.busy) enqueue(agent, state);  // else done() queues it again
 }
 
+void AgentQueue::hurry(const AgentKey& agent) {
+  mark(agent);
+  const std::lock_guard lock(mutex_);
+  const auto found = states_.find(agent);
+  if (found == states_.end()) return;
+  State& state = found->second;
+  state.hurried = state.busy;  // it may be about to fail for what is over
+  if (state.busy || waiting_.erase({state.due, agent}) == 0) return;
+  state.due = Clock::now();
+  enqueue(agent, state);
+}
+
 void AgentQueue::enqueue(const AgentKey& agent, State& state) {
   if (state.failures == 0) {
     ready_.push_back(agent);
@@ -66,10 +78,12 @@ void AgentQueue::done(const AgentKey& agent, bool succeeded) {
   if (state.failures == 0) --busy_main_;
   --busy_;
   state.busy = false;
+  const bool hurried = std::exchange(state.hurried, false);
   if (succeeded) {
     state.failures = 0;
   } else {
     state.marked = true;  // a failure is its own reason to come back
+    if (hurried) state.failures = 0;
     state.due = Clock::now() + delay(++state.failures);
   }
   if (state.marked) {

@@ -31,6 +31,8 @@ class AgentQueue {
 
   // Asks for a run. An agent that is being worked on runs once more afterwards; a failing one keeps its delay.
   void mark(const AgentKey& agent);
+  // The same for one that was seen to answer again: what delay it has left is forgiven.
+  void hurry(const AgentKey& agent);
   // Blocks until an agent of this lane is due; nullopt when stopped. The caller must call done() for it.
   std::optional<AgentKey> take(Lane lane, std::stop_token stop);
   void done(const AgentKey& agent, bool succeeded);
@@ -52,6 +54,7 @@ class AgentQueue {
   struct State {
     bool marked = false;
     bool busy = false;
+    bool hurried = false;  // while busy
     unsigned failures = 0;
     Clock::time_point due;  // in the retry lane
   };

@@ -23,6 +23,7 @@ struct RunSettings {
   bool dry_run = false;
   std::size_t workers = 32;                                  // agents worked on at the same time, at most
   std::chrono::milliseconds audit_interval{10 * 60 * 1000};  // each agent is read again this often, change or not
+  std::size_t watch_agents = 1000;                           // watched by long polls, at most; 0: none
   std::chrono::milliseconds once_timeout{30 * 1000};         // --once: how long a source may take to answer
   BreakerSettings breaker;
   LockSettings lock;
