@@ -25,9 +25,9 @@ std::string_view to_string(Verb verb);
 // On what knowledge a removal rests. make_plan leaves Unproven; the guard decides.
 enum class Proof : std::uint8_t {
   Unproven,
-  Ended,   // the scheduler said that it is over
-  Absent,  // a complete read did not have it
-  Rules,   // the instance runs, and the rules no longer want this service of it
+  Ended,     // the scheduler said that it is over
+  Absent,    // a complete read did not have it
+  Rules,     // the instance runs, and the rules no longer want this service of it
   Operator,  // a person asked for it: muster adopt --stale, muster cleanup
 };
 
@@ -39,7 +39,7 @@ struct Action {
   std::string check_id;  // DeregisterCheck
   std::string why;       // for people: "absent", "tags differ: [a] -> [b]"
   Proof proof = Proof::Unproven;
-  Meta marks;            // Deregister: the Meta that the agent holds, for the guard's evidence
+  Meta marks;  // Deregister: the Meta that the agent holds, for the guard's evidence
 };
 
 // An action that the guard took out, and the rule that said so.
@@ -59,8 +59,11 @@ struct Plan {
   std::vector<Action> actions;
   std::vector<Held> held;
   std::vector<Conflict> conflicts;
-  std::vector<std::string> stale;  // unmarked services under our prefix that match nothing: reported, never removed here
-  std::size_t equal = 0;           // services that were right already
+  std::vector<std::string>
+      stale;  // unmarked services under our prefix that match nothing: reported, never removed here
+  std::vector<std::string>
+      strays;             // of this owner, but under another prefix than ours: reported; only a cleanup ends them
+  std::size_t equal = 0;  // services that were right already
   std::map<std::string, std::size_t> ours;  // by source: services of ours that the agent holds
 };
 

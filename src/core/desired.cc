@@ -352,6 +352,19 @@ class Maker {
   std::vector<std::string> tags_;
 };
 
+// A task that took its id would blind us.
+void put_canary(Service canary, Desired& out) {
+  const auto at = std::lower_bound(out.services.begin(), out.services.end(), canary.id,
+                                   [](const Service& service, const std::string& id) { return service.id < id; });
+  if (at == out.services.end() || at->id != canary.id) {
+    out.services.insert(at, std::move(canary));
+    return;
+  }
+  out.rejections.push_back(
+      {Reason::IdCollision, at->meta.at(kMetaInstance), "service id " + canary.id + " is the canary's"});
+  *at = std::move(canary);
+}
+
 }  // namespace
 
 Desired make_desired(const Wanted& wanted, const Rules& rules) {
@@ -360,10 +373,7 @@ Desired make_desired(const Wanted& wanted, const Rules& rules) {
   for (const WantedSlice& slice : wanted.slices) maker.add(slice);
   maker.finish();
   if (rules.settings().canary && !wanted.slices.empty()) {
-    Service canary = make_canary(wanted.agent, {rules.settings().owner, rules.settings().service_id_prefix});
-    const auto at = std::lower_bound(out.services.begin(), out.services.end(), canary.id,
-                                     [](const Service& service, const std::string& id) { return service.id < id; });
-    out.services.insert(at, std::move(canary));
+    put_canary(make_canary(wanted.agent, {rules.settings().owner, rules.settings().service_id_prefix}), out);
   }
   return out;
 }

@@ -31,11 +31,16 @@ Proof proof_of(const Meta& marks, const Wanted& wanted) {
 
 std::string explain(Proof proof) {
   switch (proof) {
-    case Proof::Ended: return "the scheduler says that it ended";
-    case Proof::Absent: return "absent from a complete read";
-    case Proof::Rules: return "runs, but the rules do not want it";
-    case Proof::Operator: return "asked for by the operator";
-    case Proof::Unproven: break;
+    case Proof::Ended:
+      return "the scheduler says that it ended";
+    case Proof::Absent:
+      return "absent from a complete read";
+    case Proof::Rules:
+      return "runs, but the rules do not want it";
+    case Proof::Operator:
+      return "asked for by the operator";
+    case Proof::Unproven:
+      break;
   }
   return "not seen, and nothing proves that it ended";
 }
@@ -49,6 +54,28 @@ std::string objection(Action& action, const Wanted& wanted, const Owner& owner) 
   action.proof = proof_of(action.marks, wanted);
   action.why = explain(action.proof);
   return action.proof == Proof::Unproven ? "unproven" : "";
+}
+
+void remove(const std::vector<std::string>& ids, Plan& plan) {
+  for (const std::string& id : ids) {
+    Action action{Verb::Deregister, {}, "", explain(Proof::Operator), Proof::Operator, {}};
+    action.service.id = id;
+    plan.actions.push_back(std::move(action));
+  }
+}
+
+Plan settle_canary(Plan plan) {
+  const auto other = [](const Action& action) {
+    return action.verb != Verb::Deregister || mark(action.marks, kMetaSource) != kCanarySource;
+  };
+  const auto canary = std::stable_partition(plan.actions.begin(), plan.actions.end(), other);
+  const bool remains = std::any_of(plan.held.begin(), plan.held.end(), [&](const Held& held) {
+    return held.action.verb == Verb::Deregister && held.reason != "foreign" && other(held.action);
+  });
+  if (!remains && plan.strays.empty()) return plan;
+  for (auto at = canary; at != plan.actions.end(); ++at) plan.held.push_back({std::move(*at), "unproven"});
+  plan.actions.erase(canary, plan.actions.end());
+  return plan;
 }
 
 }  // namespace
@@ -70,22 +97,20 @@ Plan prove(Plan plan, const Wanted& wanted, const Owner& owner) {
 Plan obey(Plan plan, const Wanted& wanted, const GuardPolicy& policy) {
   const auto complete = [](const WantedSlice& each) { return each.slice->complete; };
   const bool sure = !wanted.slices.empty() && std::all_of(wanted.slices.begin(), wanted.slices.end(), complete);
-  if (policy.cleanup || (policy.adopt_stale && sure)) {
-    for (const std::string& id : plan.stale) {
-      Action action{Verb::Deregister, {}, "", explain(Proof::Operator), Proof::Operator, {}};
-      action.service.id = id;
-      plan.actions.push_back(std::move(action));
+  if (policy.adopt_stale && sure) remove(std::exchange(plan.stale, {}), plan);
+  if (policy.cleanup) {
+    remove(std::exchange(plan.strays, {}), plan);
+    for (Held& held : std::exchange(plan.held, {})) {
+      if (held.reason == "foreign") {
+        plan.held.push_back(std::move(held));
+        continue;
+      }
+      held.action.proof = Proof::Operator;
+      held.action.why = explain(Proof::Operator);
+      plan.actions.push_back(std::move(held.action));
     }
-    plan.stale.clear();
   }
-  if (!policy.cleanup) return plan;
-  for (Held& held : plan.held) {
-    held.action.proof = Proof::Operator;
-    held.action.why = explain(Proof::Operator);
-    plan.actions.push_back(std::move(held.action));
-  }
-  plan.held.clear();
-  return plan;
+  return settle_canary(std::move(plan));
 }
 
 Plan restrict(Plan plan, const GuardPolicy& policy) {

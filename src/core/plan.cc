@@ -115,7 +115,9 @@ class Planner {
       const std::string* source = find_meta(actual.meta, kMetaSource);
       // The canary last: while anything of ours is left, the agent must be found again.
       (source != nullptr && *source == kCanarySource ? last_ : removals_).push_back(std::move(action));
-    } else if ((under_prefix && owner == nullptr) || marked) {
+    } else if (marked) {
+      plan_.strays.push_back(actual.id);
+    } else if (under_prefix && owner == nullptr) {
       plan_.stale.push_back(actual.id);
     }
   }
@@ -188,6 +190,15 @@ Plan make_plan(const Desired& desired, const Actual& actual, const Owner& owner)
     }
   }
   return planner.finish();
+}
+
+std::string_view to_string(RemarkKind kind) {
+  switch (kind) {
+    case RemarkKind::WrongAgent: return "wrong_agent";
+    case RemarkKind::NodeRefused: return "node_refused";
+    case RemarkKind::Unverified: return "unverified";
+  }
+  return "other";
 }
 
 std::string_view to_string(Verb verb) {

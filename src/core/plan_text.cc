@@ -50,6 +50,8 @@ std::string plan_text(const AgentKey& agent, const Plan& plan) {
   }
   for (const std::string& id : plan.stale)
     out += clean("  ? stale " + id + "  (unmarked, matches nothing; kept)") + "\n";
+  for (const std::string& id : plan.strays)
+    out += clean("  ? stray " + id + "  (ours, under another prefix; kept)") + "\n";
   return out.empty() ? out : agent.url + "\n" + out;
 }
 

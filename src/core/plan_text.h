@@ -9,7 +9,7 @@
 namespace muster {
 
 // The agent's url on a line, then a line an action, whether it will be done or is held (with the reason), then conflicts
-// and stale services. Empty when there is nothing to say. Hostile bytes are shown as '?'.
+// and stale and stray services. Empty when there is nothing to say. Hostile bytes are shown as '?'.
 std::string plan_text(const AgentKey& agent, const Plan& plan);
 
 }  // namespace muster

@@ -239,6 +239,17 @@ TEST(Desired, UnitesTheSlicesOfSourcesAndHostsAndDoesNotMindTheirOrder) {
   EXPECT_EQ(make_desired(said, *rules(modern())).services, got.services);
 }
 
+TEST(Desired, HoldsOneCanaryThatNoTaskCanTakeThePlaceOf) {
+  RuleSettings settings = modern();
+  settings.canary = true;
+  const Desired got = desired({"canary:prod web", "a web 80", "z web 80"}, settings);
+  ASSERT_EQ(got.services.size(), 3u);
+  EXPECT_EQ(got.services[1].id, "muster:canary:prod");
+  EXPECT_EQ(got.services[1].meta.at(kMetaSource), kCanarySource);
+  EXPECT_EQ(show(got.rejections), Lines{"id_collision canary:prod"});
+  EXPECT_TRUE(make_desired(Wanted{}, *rules(settings)).services.empty());
+}
+
 TEST(Desired, IgnoresHowSureASliceIs) {
   const auto complete = make_desired(wanted(slice(Lines{"a web 80"}, true)), *rules(modern()));
   const auto incomplete = make_desired(wanted(slice(Lines{"a web 80"}, false)), *rules(modern()));

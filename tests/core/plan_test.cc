@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "core/canary.h"
 #include "core/notation.h"
 #include "core/plan_text.h"
 #include "muster/guard.h"
@@ -136,7 +137,8 @@ TEST(Plan, DeregistersOnlyWhatBearsOurPrefixAndOurMark) {
   const Plan got = plan({}, actual);
   EXPECT_EQ(show(got.actions), Lines{"deregister muster:a:1 (not wanted)"});
   EXPECT_EQ(got.actions[0].marks, actual.services[0].meta);
-  EXPECT_EQ(got.stale, (Lines{"muster:b:2", "musterX:d:4"}));
+  EXPECT_EQ(got.stale, Lines{"muster:b:2"});
+  EXPECT_EQ(got.strays, Lines{"musterX:d:4"});
   EXPECT_TRUE(got.conflicts.empty());
 }
 
@@ -264,6 +266,105 @@ TEST(Restrict, KeepsTheReasonsThatWereThereBefore) {
             (Lines{"deregister muster:web.1:80: unproven", "register muster:b:2: dry-run"}));
 }
 
+// --- obey ---
+
+// Ours and proven, ours and unproven, unmarked, ours under another prefix, another owner's.
+Plan mixed(const Wanted& knowledge) {
+  Actual actual = agent_with({web("a web 1"), web("b web 2"), web("c web 3"), web("d web 4"), web("e web 5")});
+  actual.services[1].meta[kMetaHost] = "S9";
+  actual.services[2].meta.clear();
+  actual.services[3].id = "other:d:4";
+  actual.services[4].meta[kMetaOwner] = "other";
+  std::sort(actual.services.begin(), actual.services.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  return prove(plan({}, actual), knowledge, kOwner);
+}
+
+Wanted complete_but_unsettled() {
+  Wanted out = wanted(Lines{});
+  out.settled.clear();
+  return out;
+}
+
+GuardPolicy adopt() {
+  GuardPolicy out;
+  out.adopt_stale = true;
+  return out;
+}
+
+GuardPolicy cleanup() {
+  GuardPolicy out;
+  out.cleanup = true;
+  return out;
+}
+
+Lines removed(const Plan& plan) {
+  Lines out;
+  for (const Action& action : plan.actions)
+    out.push_back(action.service.id + " " + std::string(to_string(action.proof)));
+  return out;
+}
+
+TEST(Obey, AddsNothingWhenNobodyAsked) {
+  EXPECT_EQ(removed(obey(mixed(complete_but_unsettled()), complete_but_unsettled(), {})), Lines{"muster:a:1 absent"});
+}
+
+TEST(Obey, AdoptEndsWhatIsUnmarkedUnderOurPrefixAndNothingElse) {
+  const Plan got = obey(mixed(complete_but_unsettled()), complete_but_unsettled(), adopt());
+  EXPECT_EQ(removed(got), (Lines{"muster:a:1 absent", "muster:c:3 operator"}));
+  EXPECT_EQ(got.strays, Lines{"other:d:4"});
+  EXPECT_EQ(show(got.held), Lines{"deregister muster:b:2: unproven"});
+}
+
+TEST(Obey, AdoptEndsNothingWhileAnySliceIsIncompleteOrNoneIsKnown) {
+  Wanted incomplete = complete_but_unsettled();
+  incomplete.slices[0].slice = slice(Lines{}, false);
+  EXPECT_EQ(removed(obey(mixed(incomplete), incomplete, adopt())), Lines{});
+  EXPECT_EQ(removed(obey(mixed(Wanted{}), Wanted{}, adopt())), Lines{});
+}
+
+// An unmarked service may be another program's; a mark of another owner certainly is.
+TEST(Obey, CleanupEndsWhatBearsOurMarkAndNothingElse) {
+  const Plan got = obey(mixed(complete_but_unsettled()), complete_but_unsettled(), cleanup());
+  EXPECT_EQ(removed(got), (Lines{"muster:a:1 absent", "other:d:4 operator", "muster:b:2 operator"}));
+  EXPECT_EQ(got.stale, Lines{"muster:c:3"});
+}
+
+TEST(Obey, CleanupDoesNotOverrideTheGuardOnForeignServices) {
+  Plan made = plan({}, agent_with({web()}));
+  made.actions[0].marks[kMetaOwner] = "other";
+  const Plan got = obey(prove(std::move(made), Wanted{}, kOwner), Wanted{}, cleanup());
+  EXPECT_EQ(removed(got), Lines{});
+  EXPECT_EQ(show(got.held), Lines{"deregister muster:web.1:80: foreign"});
+}
+
+ActualService canary() { return notation::held(make_canary({"http://10.0.0.21:8500"}, kOwner)); }
+
+TEST(Canary, GoesLastWhenTheAgentServesNobodyAnyMore) {
+  Actual actual = agent_with({web()});
+  actual.services.insert(actual.services.begin(), canary());
+  const Wanted gone{AgentKey{"a"}, {}, {"mesos"}, {}};
+  EXPECT_EQ(removed(obey(prove(plan({}, actual), gone, kOwner), gone, {})),
+            (Lines{"muster:web.1:80 absent", "muster:canary:prod rules"}));
+}
+
+// Right after a restart no source has answered: without the canary the agent would never be looked at again.
+TEST(Canary, StaysWhileAnythingElseOfOursDoes) {
+  Actual actual = agent_with({web()});
+  actual.services.insert(actual.services.begin(), canary());
+  const Plan got = obey(prove(plan({}, actual), Wanted{}, kOwner), Wanted{}, {});
+  EXPECT_EQ(removed(got), Lines{});
+  EXPECT_EQ(show(got.held), (Lines{"deregister muster:web.1:80: unproven", "deregister muster:canary:prod: unproven"}));
+}
+
+TEST(Canary, IsTheLastToGoInACleanupToo) {
+  Actual actual = agent_with({web()});
+  actual.services.insert(actual.services.begin(), canary());
+  actual.services.push_back(notation::held(web("z web 1")));
+  actual.services.back().id = "other:z";
+  EXPECT_EQ(removed(obey(prove(plan({}, actual), Wanted{}, kOwner), Wanted{}, cleanup())),
+            (Lines{"other:z operator", "muster:web.1:80 operator", "muster:canary:prod rules"}));
+}
+
 // --- plan_text ---
 
 TEST(PlanText, IsEmptyWhenThereIsNothingToSay) {
@@ -275,6 +376,7 @@ TEST(PlanText, HasALineAnAction) {
   actual.services[2].meta.clear();
   Plan made = plan({web("b web 1 !failing"), web("m web 2")}, actual);
   made.conflicts.push_back({"muster:q", "belongs to owner x"});
+  made.strays.push_back("old:q");
   EXPECT_EQ(plan_text({"http://a:8500"}, restrict(prove(made, Wanted{}, kOwner), {true, false})),
             "http://a:8500\n"
             "  - deregister web muster:a:1  (not seen, and nothing proves that it ended)  held: unproven\n"
@@ -284,7 +386,8 @@ TEST(PlanText, HasALineAnAction) {
             "  - deregister_check web muster:m:2 ttl:muster:m:2  (check ttl:muster:m:2 is not wanted)  "
             "held: dry-run\n"
             "  ! conflict muster:q  (belongs to owner x)\n"
-            "  ? stale muster:z:3  (unmarked, matches nothing; kept)\n");
+            "  ? stale muster:z:3  (unmarked, matches nothing; kept)\n"
+            "  ? stray old:q  (ours, under another prefix; kept)\n");
 }
 
 TEST(PlanText, CannotBeUsedToForgeALineOrToCommandATerminal) {

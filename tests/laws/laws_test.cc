@@ -18,7 +18,7 @@ void for_seeds(std::uint64_t salt, Law law) {
     law(Dice(std::strtoull(one, nullptr, 10)));
     return;
   }
-  const std::uint64_t rounds = std::getenv("MUSTER_LONG") != nullptr ? 20'000 : 1'000;
+  const std::uint64_t rounds = std::getenv("MUSTER_LONG") != nullptr ? 10'000 : 1'000;
   for (std::uint64_t round = 0; round < rounds && !testing::Test::HasFailure(); ++round) {
     const std::uint64_t seed = salt * 1'000'000 + round;
     SCOPED_TRACE("MUSTER_SEED=" + std::to_string(seed));
@@ -47,6 +47,7 @@ bool lists(const SlicePtr& slice, const std::string& id) {
 bool proven(const Service& service, const Wanted& wanted) {
   const std::string source = mark(service.meta, kMetaSource);
   const std::string instance = mark(service.meta, kMetaInstance);
+  if (source == kCanarySource) return wanted.slices.empty();
   bool host_known = false;
   for (const WantedSlice& each : wanted.slices) {
     if (each.source != source || each.host.id != mark(service.meta, kMetaHost)) continue;
@@ -282,6 +283,7 @@ TEST(Law, CompanyASourceThatIsNotConfiguredHereIsLeftAlone) {
   for_seeds(8, [](Dice dice) {
     RuleSettings settings = random_rules(dice, "prod");
     settings.compat = false;
+    settings.canary = false;  // there is one an owner: whoever serves the agent sets it, and who does not takes it away
     std::vector<std::pair<Muster, Wanted>> company;
     for (const std::string& source : kSources) {
       Wanted wanted = random_wanted(dice, {source});

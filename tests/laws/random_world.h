@@ -35,7 +35,7 @@ class Dice {
 
 // Few ids, names and ports, so that things meet; some that only a hostile scheduler would send.
 inline const std::vector<std::string> kIds{
-    "a",     "b",           "c",      "d",  "e",       "a:80",     "a:80:http", "a:2", "a:80:udp",
+    "a",     "b",           "c",      "d",  "e",       "a:80",     "a:80:http", "a:2", "a:80:udp", "canary:prod",
     "b/c d", "caf\xc3\xa9", "%2e%2e", "..", "x?y=1#z", "\xff bad", "ctl\n",     "",    "A"};
 inline const std::vector<std::string> kNames{"web",    "Web",    "api.v1", "Kafka-0", "Kafka-1",
                                              "my_app", "task-1", "",       "-",       "caf\xc3\xa9"};
@@ -120,6 +120,7 @@ inline RuleSettings random_rules(Dice& dice, const std::string& owner) {
   RuleSettings out;
   out.owner = owner;
   out.compat = dice.one_in(2);
+  out.canary = !dice.one_in(3);
   if (dice.one_in(4)) out.service_id_prefix = "shared";
   if (dice.one_in(4)) out.blacklist = {"task.*"};
   if (dice.one_in(4)) out.whitelist = {"web", "api", "kafka"};
@@ -142,7 +143,7 @@ struct Muster {
 
   Desired desired(const Wanted& wanted) const { return make_desired(wanted, *rules); }
   Plan plan(const Wanted& wanted, const SimulatedAgent& agent) const {
-    return prove(make_plan(desired(wanted), agent.read(), owner), wanted, owner);
+    return obey(prove(make_plan(desired(wanted), agent.read(), owner), wanted, owner), wanted, {});
   }
 };
 
