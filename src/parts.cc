@@ -5,6 +5,7 @@
 
 #include "consul/agent.h"
 #include "consul/catalog_agent.h"
+#include "consul/identity.h"
 #include "consul/search.h"
 #include "consul/sight.h"
 #include "consul/watch.h"
@@ -62,7 +63,8 @@ Result<std::vector<AgentKey>> find_agents(const Program& program, std::vector<Ag
 
 // `lock` may be null.
 std::unique_ptr<Agents> make_agents(const Program& program, bool writes, const std::shared_ptr<run::Lock>& lock,
-                                    const std::shared_ptr<consul::Census>& census) {
+                                    const std::shared_ptr<consul::Census>& census,
+                                    const std::shared_ptr<consul::Identities>& identities) {
   const cli::Options& options = program.settings->options;
   const consul::Permit permit = lock ? [lock] { return lock->permit(); } : consul::Permit();
   const Owner owner{options.rules.owner, options.rules.service_id_prefix};
@@ -72,6 +74,10 @@ std::unique_ptr<Agents> make_agents(const Program& program, bool writes, const s
     agents = std::make_unique<consul::CatalogAgents>(options.consul, program.credentials, owner.id, prove, census);
   } else {
     agents = std::make_unique<consul::ConsulAgents>(options.consul, program.credentials, permit);
+    if (options.consul.verify != consul::Verify::Off) {
+      agents = std::make_unique<consul::VerifiedAgents>(std::move(agents), options.consul, program.credentials,
+                                                        identities);
+    }
   }
   return std::make_unique<consul::SightedAgents>(std::move(agents), owner,
                                                  [=] { return writes && (!permit || permit()); });
@@ -125,8 +131,9 @@ Result<run::Parts> make_parts(const Program& program) {
   parts.resolver = [&](const HostRef& host) { return resolve(options.consul, host); };
   parts.lock = run::make_lock(parts.settings, options.rules.owner, options.consul, program.credentials);
   const auto census = std::make_shared<consul::Census>();
-  parts.make_agents = [&program, writes = !parts.settings.dry_run, lock = parts.lock, census] {
-    return make_agents(program, writes, lock, census);
+  const auto identities = std::make_shared<consul::Identities>(10 * parts.settings.audit_interval);
+  parts.make_agents = [&program, writes = !parts.settings.dry_run, lock = parts.lock, census, identities] {
+    return make_agents(program, writes, lock, census, identities);
   };
   parts.find_agents = [&](const std::vector<AgentKey>& ask, std::stop_token stop) {
     return find_agents(program, ask, stop);

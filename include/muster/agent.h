@@ -1,10 +1,12 @@
 // A Consul agent as muster sees it: what it holds, and how to change it.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "muster/host.h"
@@ -30,9 +32,25 @@ struct ActualService {
   friend bool operator==(const ActualService&, const ActualService&) = default;
 };
 
+// Something about the agent itself that an operator should know. Bounded: kinds are label values of a metric.
+enum class RemarkKind : std::uint8_t {
+  WrongAgent,   // who answers is not the agent of the host that is meant
+  NodeRefused,  // the servers refuse the agent's node: what it takes does not reach the catalog
+  Unverified,   // it does not tell who it is
+};
+
+std::string_view to_string(RemarkKind kind);
+
+struct Remark {
+  RemarkKind kind = RemarkKind::Unverified;
+  std::string text;
+  friend bool operator==(const Remark&, const Remark&) = default;
+};
+
 // A successful read. There is no Actual for an agent that could not be read whole.
 struct Actual {
   std::vector<ActualService> services;  // sorted by id
+  std::vector<Remark> remarks{};
   friend bool operator==(const Actual&, const Actual&) = default;
 };
 

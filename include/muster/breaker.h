@@ -17,7 +17,7 @@ namespace muster {
 struct BreakerSettings {
   std::chrono::milliseconds window{5 * 60 * 1000};
   std::size_t least = 5;     // so many removals in a window are always let through
-  unsigned percent = 30;     // of what Consul holds of the source, when that is more
+  std::size_t percent = 30;    // of what Consul holds of the source, when that is more
   std::uint64_t reads = 3;   // the same absence in so many full reads ...
   std::chrono::milliseconds time{60 * 1000};  // ... over at least this long is believed
   friend bool operator==(const BreakerSettings&, const BreakerSettings&) = default;

@@ -216,6 +216,12 @@ FlagGroup running_group(Options& o) {
             set_number(o.run.workers, 1, 1024)),
        flag("audit-interval", "DURATION", "Each Consul agent is compared again this often, change or not", "10m",
             set_duration(o.run.audit_interval, std::chrono::seconds(1))),
+       flag("breaker-least", "N", "So many services that vanished from a source's reads may go in a window in any case",
+            "5", set_number(o.run.breaker.least, 0, 1'000'000)),
+       flag("breaker-percent", "N", "Of what Consul holds of a source, so much may go in a window, when that is more",
+            "30", set_number(o.run.breaker.percent, 0, 100)),
+       flag("breaker-window", "DURATION", "The window; more than that is held until it was read thrice over a minute, "
+            "or SIGUSR1", "5m", set_duration(o.run.breaker.window, std::chrono::seconds(1))),
        flag("watch-agents", "N",
             "Consul agents watched by long polls, at most, so that a loss is seen in seconds; the audit does the rest",
             "1000", set_number(o.run.watch_agents, 0, 100'000)),

@@ -63,6 +63,17 @@ Result<void> set_token(ConsulSettings& settings, const std::string& value) {
   return {};
 }
 
+Result<void> set_verify(ConsulSettings& settings, const std::string& value) {
+  static const std::pair<const char*, Verify> kKnown[] = {
+      {"off", Verify::Off}, {"report", Verify::Report}, {"enforce", Verify::Enforce}};
+  for (const auto& [name, verify] : kKnown) {
+    if (value != name) continue;
+    settings.verify = verify;
+    return {};
+  }
+  return fail(Fault::Leave, "give off, report or enforce");
+}
+
 // mesos-consul gave whole seconds, 0 for none; a request without an end would hold up its agent for ever.
 Result<void> set_timeout(std::chrono::milliseconds& into, const std::string& value,
                          std::chrono::milliseconds fallback) {
@@ -158,6 +169,12 @@ FlagGroup consul_flags(ConsulSettings& settings) {
            "catalog for consul-esm to check, needs --lock",
            [&settings](const std::string& value) { return set_mode(settings, value); })
       .fallback = "agent";
+  table
+      .add("verify-agents", "HOW",
+           "Ask agents who they are: report says in /ready where one is not its host's, enforce does not write to it "
+           "either, off does not ask",
+           [&settings](const std::string& value) { return set_verify(settings, value); })
+      .fallback = "report";
   table
       .add("consul-port", "PORT", "Port of the agents on the hosts",
            [&settings](const std::string& value) { return set_port(settings, value); })

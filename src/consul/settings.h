@@ -20,11 +20,15 @@ namespace muster::consul {
 inline constexpr std::chrono::milliseconds kDefaultTimeout{5000};
 inline constexpr std::chrono::milliseconds kDefaultConnectTimeout{1000};
 
+// What to do about an agent that is not the one we mean, or does not tell (see identity.h).
+enum class Verify : std::uint8_t { Off, Report, Enforce };
+
 // Filled by the setters of consul_flags, then by apply_environment; read-only afterwards.
 struct ConsulSettings {
   bool ssl = false;           // https to the agents of hosts; a fixed agent's URL says so itself
   std::uint16_t port = 8500;  // of the agents of hosts
   std::string agent;          // one fixed agent for all hosts, without a trailing slash; empty: each host's own
+  Verify verify = Verify::Report;
   bool catalog = false;       // hosts have no agents: see catalog_agent.h
   std::string token;
   std::string token_file;  // read at start and by Credentials::reload; wins over `token`

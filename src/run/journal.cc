@@ -77,6 +77,10 @@ void tell_held(Once& once, const Report& report, bool printed) {
 }
 
 void tell_standing(Once& once, const Report& report) {
+  for (const Remark& remark : report.remarks) {
+    if (!once.fresh("remark " + remark.text)) continue;
+    log::warn("agent", {{"agent", report.agent.url}, {"kind", std::string(to_string(remark.kind))}, {"remark", remark.text}});
+  }
   for (const Conflict& conflict : report.plan.conflicts) {
     if (!once.fresh("conflict " + conflict.service_id + conflict.detail)) continue;
     log::warn("conflict", {{"agent", report.agent.url}, {"id", conflict.service_id}, {"detail", conflict.detail}});
@@ -125,6 +129,7 @@ void Journal::record(const Report& report) {
   if (error.empty() && !state.error.empty()) log::info("agent", {{"agent", report.agent.url}, {"state", "answers"}});
   state.error = std::move(error);
   state.failing = report.failed();
+  state.blind = report.unreadable && report.unreadable->fault == Fault::Keep;
   if (report.unreadable) return;  // what stood before still stands
 
   tell_done(report);
@@ -138,6 +143,7 @@ void Journal::record(const Report& report) {
   state.conflicts = report.plan.conflicts.size();
   state.held.clear();
   for (const Held& held : report.plan.held) ++state.held[held.reason];
+  state.remarks = report.remarks;
   if (keep_plans_) state.plan = plan_text(report.agent, report.plan);
 }
 
@@ -159,6 +165,8 @@ Journal::Totals Journal::totals() const {
   for (const auto& [agent, state] : agents_) {
     if (state.failing) ++out.failing;
     out.conflicts += state.conflicts;
+    if (state.blind) ++out.blind;
+    for (const Remark& remark : state.remarks) ++out.remarks[std::string(to_string(remark.kind))];
     for (const auto& [reason, count] : state.held) out.held[reason] += count;
   }
   return out;
@@ -180,6 +188,11 @@ web::Readiness Journal::readiness() const {
       if (state.error.empty()) continue;
       out.details.push_back("agent " + agent.url + ": " + state.error);
       if (out.details.size() > 20) break;
+    }
+  }
+  for (const auto& [agent, state] : agents_) {
+    for (const Remark& remark : state.remarks) {
+      if (out.details.size() <= 40) out.details.push_back(remark.text);
     }
   }
   for (const auto& [reason, count] : sums.held) out.details.push_back("held: " + std::to_string(count) + " " + reason);

@@ -28,7 +28,9 @@ class Journal {
     std::size_t agents = 0;   // that were visited
     std::size_t failing = 0;  // whose last run failed, wholly or in part
     std::size_t conflicts = 0;
-    std::map<std::string, std::size_t> held;  // by reason
+    std::size_t blind = 0;
+    std::map<std::string, std::size_t> held;     // by reason
+    std::map<std::string, std::size_t> remarks;  // agents by RemarkKind
   };
   Totals totals() const;
   bool failing(const AgentKey& agent) const;
@@ -47,7 +49,9 @@ class Journal {
     bool failing = false;
     std::string error;  // while it cannot be read or written
     std::size_t conflicts = 0;
+    bool blind = false;  // it answers, and cannot be believed
     std::map<std::string, std::size_t> held;
+    std::vector<Remark> remarks;
     Told told;
     std::string plan;
   };

@@ -149,6 +149,11 @@ void Metrics::set_state(const State& state) {
   set("muster_agents", {}, static_cast<double>(state.agents));
   set("muster_agent_failing", {}, static_cast<double>(state.failing));
   set("muster_plan_conflicts", {}, static_cast<double>(state.conflicts));
+  set("muster_agents_blind", {}, static_cast<double>(state.blind));
+  for (const std::string& kind : table_values("muster_agent_remarks")) {
+    const auto count = state.remarks.find(kind);
+    set("muster_agent_remarks", {kind}, count == state.remarks.end() ? 0 : static_cast<double>(count->second));
+  }
   set("muster_queue_depth", {"main"}, static_cast<double>(state.queue_main));
   set("muster_queue_depth", {"retry"}, static_cast<double>(state.queue_retry));
   set("muster_queue_depth", {"busy"}, static_cast<double>(state.queue_busy));

@@ -47,7 +47,9 @@ struct State {
   std::size_t agents = 0;
   std::size_t failing = 0;
   std::size_t conflicts = 0;
-  std::map<std::string, std::size_t> held;  // by reason
+  std::size_t blind = 0;
+  std::map<std::string, std::size_t> held;     // by reason
+  std::map<std::string, std::size_t> remarks;  // agents by RemarkKind
   std::size_t queue_main = 0;
   std::size_t queue_retry = 0;
   std::size_t queue_busy = 0;
