@@ -18,7 +18,7 @@ struct Report {
   Plan plan;                           // after the guard
   Applied applied;
   std::size_t hosts = 0;               // that the agent serves
-  std::vector<Remark> remarks;
+  std::vector<Remark> remarks{};
   std::chrono::nanoseconds duration{0};
 
   // The peer answered everything that it was asked; single items may have been refused.
