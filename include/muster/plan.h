@@ -59,11 +59,9 @@ struct Plan {
   std::vector<Action> actions;
   std::vector<Held> held;
   std::vector<Conflict> conflicts;
-  std::vector<std::string>
-      stale;  // unmarked services under our prefix that match nothing: reported, never removed here
-  std::vector<std::string>
-      strays;             // of this owner, but under another prefix than ours: reported; only a cleanup ends them
-  std::size_t equal = 0;  // services that were right already
+  std::vector<std::string> stale;   // unmarked, under our prefix, matching nothing: reported, never removed here
+  std::vector<std::string> strays;  // of this owner under another prefix: reported; only a cleanup ends them
+  std::size_t equal = 0;            // services that were right already
   std::map<std::string, std::size_t> ours;  // by source: services of ours that the agent holds
 };
 
