@@ -18,3 +18,7 @@ service_prefix "" {
 agent_prefix "" {
   policy = "read"
 }
+
+# Only for --lock: a session at the agent of --lock-agent, and the key of --lock-key.
+#lock: session_prefix "" { policy = "write" }
+#lock: key_prefix "muster/" { policy = "write" }

@@ -221,5 +221,22 @@ TEST_F(Policy, AllowsAllThatMusterDoesWithAnAgentAndNothingElse) {
   EXPECT_EQ(client_.call("GET", "/v1/acl/tokens", "", token_).status, 403);
 }
 
+TEST_F(Policy, AllowsTheLockWithTheLinesThatAreThereForIt) {
+  const std::string rules = std::regex_replace(deploy("consul/muster-policy.hcl"), std::regex("#lock: "), "");
+  EXPECT_EQ(put("/v1/session/create", {{"TTL", "15s"}}), 403) << "not without them";
+  token_ = server_.create_token("muster-lock", rules);
+  std::string session;
+  ASSERT_TRUE(eventually(kPatience, [&] {
+    const HttpAnswer made = client_.call("PUT", "/v1/session/create", R"({"TTL":"15s"})", token_);
+    if (made.status == 200) session = json::parse(made.body).value("ID", "");
+    return !session.empty();
+  }));
+  EXPECT_EQ(client_.call("PUT", "/v1/kv/muster/o/leader?acquire=" + session, "{}", token_).body, "true");
+  EXPECT_EQ(put("/v1/session/renew/" + session), 200);
+  EXPECT_EQ(put("/v1/kv/muster/o/leader?release=" + session), 200);
+  EXPECT_EQ(put("/v1/session/destroy/" + session), 200);
+  EXPECT_EQ(put("/v1/kv/other", "y"), 403);
+}
+
 }  // namespace
 }  // namespace muster::support
