@@ -74,6 +74,12 @@ Result<void> settle_consul(Options& options, const Environment& environment) {
   return {};
 }
 
+void warn_of_lock(Options& options, const Parsed& parsed) {
+  if (options.run.lock.enabled) return;
+  if (!given(parsed, "lock-key") && !given(parsed, "lock-ttl") && !given(parsed, "lock-agent")) return;
+  options.warnings.push_back("--lock-key, --lock-ttl and --lock-agent have no effect without --lock");
+}
+
 }  // namespace
 
 Result<void> make_options(Options& options, const Parsed& parsed, const Modules& modules,
@@ -81,6 +87,7 @@ Result<void> make_options(Options& options, const Parsed& parsed, const Modules&
   if (auto listen = settle_listen(options, parsed); !listen) return listen;
   if (auto owner = settle_owner(options, modules); !owner) return owner;
   if (auto consul = settle_consul(options, environment); !consul) return consul;
+  warn_of_lock(options, parsed);
   if (options.consul.catalog && !options.run.lock.enabled) {
     return fail(Fault::Leave,
                 "--consul-mode=catalog: give --lock too: no agent stands between two musters that write at once");

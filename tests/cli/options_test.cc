@@ -110,7 +110,11 @@ TEST(Options, EveryFlagReachesItsSetting) {
               "--enable-script-checks",
               "--listen=off",
               "--workers=4",
-              "--audit-interval=90s"});
+              "--audit-interval=90s",
+              "--lock",
+              "--lock-key=a/b",
+              "--lock-ttl=1m",
+              "--lock-agent=https://[::1]:8501/"});
   ASSERT_EQ(made.parsed.err + made.error, "");
   RuleSettings expected;
   expected.compat = true;
@@ -133,6 +137,8 @@ TEST(Options, EveryFlagReachesItsSetting) {
   EXPECT_TRUE(made.options.run.dry_run);
   EXPECT_EQ(made.options.run.workers, 4u);
   EXPECT_EQ(made.options.run.audit_interval, std::chrono::seconds(90));
+  EXPECT_EQ(made.options.run.lock,
+            (run::LockSettings{true, "a/b", "https://[::1]:8501", std::chrono::milliseconds(60'000)}));
   EXPECT_EQ(made.options.log_level, log::Level::Debug);
   EXPECT_EQ(made.options.listen, "");
 }
@@ -221,9 +227,25 @@ TEST(Options, ErrorsNameFlagValueAndRemedy) {
   EXPECT_EQ(usage_error("--workers=4x"), "muster: --workers=4x: not a number from 1 to 1024");
   EXPECT_EQ(usage_error("--healthcheck-port=70000"), "muster: --healthcheck-port=70000: not a number from 1 to 65535");
   EXPECT_EQ(usage_error("--audit-interval=0"), "muster: --audit-interval=0: too short; give at least 1000ms");
+  EXPECT_EQ(usage_error("--lock-ttl=5s"), "muster: --lock-ttl=5s: not a session's TTL; give 10s to 24h");
+  EXPECT_EQ(usage_error("--lock-ttl=25h"), "muster: --lock-ttl=25h: not a session's TTL; give 10s to 24h");
+  EXPECT_EQ(usage_error("--lock-agent=h"),
+            "muster: --lock-agent=h: give http://HOST:PORT, https://HOST:PORT or unix:///PATH");
+  for (const std::string key : {"", "/a", "a/", "a//b", "a/../b", "a\tb"}) {
+    EXPECT_NE(usage_error("--lock-key=" + key).find("not a key of Consul's"), std::string::npos) << key;
+  }
   EXPECT_EQ(usage_error("--service-id-prefix="),
             "muster: --service-id-prefix=: not usable; give 1 to 255 bytes of UTF-8 without control characters");
   EXPECT_EQ(usage_error("--owner=a\nb").substr(0, 20), "muster: --owner=a?b:");
+}
+
+TEST(Options, SettingsOfTheLockWithoutTheLockAreWarnedOf) {
+  Made made;
+  make(made, {"--lock-key=a"});
+  EXPECT_EQ(made.options.warnings, Strings{"--lock-key, --lock-ttl and --lock-agent have no effect without --lock"});
+  Made with;
+  make(with, {"--lock-key=a", "--lock"});
+  EXPECT_EQ(with.options.warnings, Strings{});
 }
 
 TEST(Options, ListenTakesAnAddressAndAPort) {

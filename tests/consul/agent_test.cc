@@ -92,6 +92,34 @@ TEST(Agent, LeavesAnOperatorsMaintenanceAndForeignChecksAloneOnUpdate) {
   EXPECT_EQ(actual->services.at(0).check_ids, std::vector<std::string>{"theirs"});
 }
 
+TEST(Agent, AsksForPermissionBeforeEachRequestAndWritesTheEpochIntoMeta) {
+  FakeConsul consul;
+  int left = 2;
+  // Asked twice a registration: for the epoch, and right before the sending.
+  ConsulAgents agents(quick(), Credentials::load(quick()).value(),
+                      [&]() -> std::optional<std::uint64_t> { return left-- > 0 ? std::optional(7) : std::nullopt; });
+  const auto agent = agents.at({consul.url()});
+  const Applied applied =
+      agent->apply(plan({action(Verb::Register, "a"), action(Verb::Deregister, "b"), action(Verb::Register, "c")}), {});
+  EXPECT_EQ(applied.done.size(), 1u);
+  ASSERT_EQ(applied.failures.size(), 1u) << "the first that is not allowed ends the run";
+  EXPECT_EQ(applied.failures[0].service_id, "b");
+  EXPECT_EQ(applied.failures[0].error.fault, Fault::Retry);
+  EXPECT_NE(applied.failures[0].error.message.find("standby"), std::string::npos) << applied.failures[0].error.message;
+  EXPECT_EQ(consul.total().writes(), 1u);
+  EXPECT_EQ(consul.state().services.at("a").meta, (Meta{{"muster_epoch", "7"}}));
+}
+
+TEST(Agent, LeavesTheEpochOutWhereMetaIsFull) {
+  FakeConsul consul;
+  ConsulAgents agents(quick(), Credentials::load(quick()).value(), [] { return std::optional<std::uint64_t>(7); });
+  Action full = action(Verb::Register, "a");
+  for (int i = 0; i < 64; ++i) full.service.meta["k" + std::to_string(i)] = "v";
+  const Applied applied = agents.at({consul.url()})->apply(plan({full}), {});
+  EXPECT_TRUE(applied.failures.empty()) << applied.failures[0].error.message;
+  EXPECT_EQ(consul.state().services.at("a").meta.size(), 64u);
+}
+
 TEST(Agent, EndsAStaleCheckByItsId) {
   FakeConsul consul;
   Worker worker;

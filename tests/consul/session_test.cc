@@ -137,13 +137,23 @@ TEST(Session, StopsWaitingWhenTold) {
   EXPECT_LT(std::chrono::steady_clock::now() - start, 2s);
 }
 
-TEST(Session, TellsWhatConsulSaidWhenTheTokenMayNot) {
+TEST(Session, TellsWhatConsulSaidWhenTheTokenMayNotAndNeedsNoMoreRightsThanDocumented) {
   if (const std::string why = no_consul(); !why.empty()) GTEST_SKIP() << why;
   const ConsulServer server({.acl = true});
   const Member member(server.url());
   const auto made = member->create({});
   ASSERT_FALSE(made);
   EXPECT_NE(made.error().message.find("403"), std::string::npos) << made.error().message;
+
+  // The rules that docs/operations.md asks for.
+  ConsulSettings allowed;
+  allowed.token = server.create_token(
+      "lock", R"(session_prefix "" { policy = "write" } key_prefix "muster/" { policy = "write" })");
+  Session session({.url = server.url(), .name = "muster test"}, allowed, Credentials::load(allowed).value());
+  EXPECT_TRUE(eventually(support::kPatience, [&] { return session.create({}).has_value(); }));
+  EXPECT_TRUE(session.acquire(kKey, {"one", 1}, {}).value_or(false));
+  EXPECT_EQ(session.wait(kKey, 0, {}).value_or(LockState{}).session, session.id());
+  EXPECT_TRUE(session.leave(kKey, 2s));
 }
 
 }  // namespace

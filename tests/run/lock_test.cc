@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "fakes/http_server.h"
+#include "run/guard.h"
 #include "support/wait.h"
 
 namespace muster::run {
@@ -221,6 +222,19 @@ TEST(Lock, StoppingTakesNoLongerThanASecondWhenConsulDoesNotAnswer) {
   member.reset();
   EXPECT_GT(std::chrono::steady_clock::now() - start, 300ms) << "it tried to give the key back";
   EXPECT_LT(std::chrono::steady_clock::now() - start, 1500ms);
+}
+
+TEST(Guard, HoldsAsStandbyWhatItPlansWhileAnotherMusterActs) {
+  bool may_write = false;
+  Guard guard({}, {}, [&] { return may_write; });
+  Plan plan;
+  plan.actions.push_back({Verb::Register, {}, "", "not in the agent", Proof::Unproven, {}});
+  const Plan held = guard.allow(plan, {}, {});
+  EXPECT_TRUE(held.actions.empty());
+  ASSERT_EQ(held.held.size(), 1u);
+  EXPECT_EQ(held.held[0].reason, "standby");
+  may_write = true;
+  EXPECT_EQ(guard.allow(plan, {}, {}).actions.size(), 1u) << "asked at each plan";
 }
 
 TEST(Lock, IsNotMadeForADryRunNorWithoutTheFlag) {
