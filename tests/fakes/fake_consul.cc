@@ -15,7 +15,7 @@ constexpr std::string_view kDeregister = "/v1/agent/service/deregister/";
 constexpr std::string_view kMaintenance = "/v1/agent/service/maintenance/";
 constexpr std::string_view kCheckDeregister = "/v1/agent/check/deregister/";
 
-enum class Call { Services, Checks, Self, Register, Deregister, CheckDeregister, Maintenance, Unknown };
+enum class Call { Services, Checks, Self, Node, Register, Deregister, CheckDeregister, Maintenance, Unknown };
 
 struct FakeAgent {
   FakeState state;
@@ -28,12 +28,33 @@ struct FakeAgent {
   std::optional<std::string> checks;
 };
 
+std::string node_name(std::size_t agent) { return "fake-" + std::to_string(agent); }
+
+std::string node_id(std::size_t agent) {
+  const std::string n = std::to_string(agent);
+  return "00000000-0000-0000-0000-" + std::string(12 - std::min<std::size_t>(n.size(), 12), '0') + n;
+}
+
+// `host`: where it listens and what it advertises.
+std::string self(std::size_t agent, const std::string& host) {
+  return R"({"Config":{"Datacenter":"dc1","NodeName":")" + node_name(agent) + R"(","NodeID":")" + node_id(agent) +
+         R"(","Server":false,"Version":"1.8.7"},"Member":{"Name":")" + node_name(agent) + R"(","Addr":")" + host +
+         R"("}})";
+}
+
+// `services`: as the agent lists them; the catalog's own form has the same fields for muster.
+std::string catalog_node(std::size_t agent, const std::string& host, const std::string& services) {
+  return R"({"Node":{"ID":")" + node_id(agent) + R"(","Node":")" + node_name(agent) + R"(","Address":")" + host +
+         R"("},"Services":)" + services + "}";
+}
+
 Call classify(const HttpRequest& request) {
   const std::string_view path = request.path;
   if (request.method == "GET") {
     if (path == "/v1/agent/services") return Call::Services;
     if (path == "/v1/agent/checks") return Call::Checks;
     if (path == "/v1/agent/self") return Call::Self;
+    if (path == "/v1/catalog/node/" + node_name(request.listener)) return Call::Node;
   }
   if (path == kRegister) return Call::Register;
   if (path.starts_with(kDeregister)) return Call::Deregister;
@@ -66,13 +87,6 @@ void count(FakeCounts& counts, const HttpRequest& request, Call call) {
   }
 }
 
-std::string self(std::size_t agent) {
-  const std::string n = std::to_string(agent);
-  return R"({"Config":{"Datacenter":"dc1","NodeName":"fake-)" + n + R"(","NodeID":"00000000-0000-0000-0000-)" +
-         std::string(12 - std::min<std::size_t>(n.size(), 12), '0') + n +
-         R"(","Server":false,"Version":"1.8.7"},"Member":{"Name":"fake-)" + n + R"(","Addr":"127.0.0.1"}})";
-}
-
 HttpReply json_reply(std::string body) {
   return {.body = std::move(body), .headers = {"Content-Type: application/json"}};
 }
@@ -88,7 +102,13 @@ struct FakeConsul::Impl {
   HttpReply handle(const HttpRequest& request);
   HttpReply work(FakeAgent& agent, const HttpRequest& request, Call call);
   std::optional<HttpReply> forbid(const HttpRequest& request, Call call) const;
+  std::string host(std::size_t agent) const;
 };
+
+std::string FakeConsul::Impl::host(std::size_t agent) const {
+  const std::string address = server->address(agent);
+  return address.starts_with("unix:") ? "127.0.0.1" : address.substr(0, address.rfind(':'));
+}
 
 HttpReply FakeConsul::Impl::handle(const HttpRequest& request) {
   const std::unique_lock lock(mutex);
@@ -126,7 +146,7 @@ std::optional<HttpReply> FakeConsul::Impl::forbid(const HttpRequest& request, Ca
 
 HttpReply FakeConsul::Impl::work(FakeAgent& agent, const HttpRequest& request, Call call) {
   if (auto refused = forbid(request, call)) return *refused;
-  const bool read = call == Call::Services || call == Call::Checks || call == Call::Self;
+  const bool read = call <= Call::Node;
   if (call != Call::Unknown && request.method != (read ? "GET" : "PUT")) {
     return {.status = 405, .body = "method " + request.method + " not allowed"};
   }
@@ -137,13 +157,15 @@ HttpReply FakeConsul::Impl::work(FakeAgent& agent, const HttpRequest& request, C
   FakeState& state = agent.state;
   switch (call) {
     case Call::Services:
+    case Call::Node:
       if (!agent.services) agent.services = render_services(state);
-      return json_reply(*agent.services);
+      if (call == Call::Services) return json_reply(*agent.services);
+      return json_reply(catalog_node(request.listener, host(request.listener), *agent.services));
     case Call::Checks:
       if (!agent.checks) agent.checks = render_checks(state);
       return json_reply(*agent.checks);
     case Call::Self:
-      return json_reply(self(request.listener));
+      return json_reply(self(request.listener, host(request.listener)));
     case Call::Register:
       return apply_register(state, request, options);
     case Call::Deregister:

@@ -42,6 +42,7 @@ struct Connection {
   int fd = -1;
   std::string in;
   std::string out;
+  std::size_t sent = 0;      // of `out`
   std::uint64_t stream = 0;  // the stream it carries now
   bool busy = false;         // a request is being answered; the next one waits in `in`
   bool drip = false;
@@ -297,17 +298,19 @@ void HttpServer::State::flush(std::uint64_t id) {
   const auto it = connections.find(id);
   if (it == connections.end() || listeners[it->second.listener].frozen) return;
   Connection& connection = it->second;
-  std::size_t sent = 0;
-  const std::size_t most = connection.drip ? std::min<std::size_t>(1, connection.out.size()) : connection.out.size();
-  while (sent < most) {
-    const ssize_t n = send(connection.fd, connection.out.data() + sent, most - sent, MSG_NOSIGNAL);
+  std::string& out = connection.out;
+  std::size_t& sent = connection.sent;
+  const std::size_t end = connection.drip ? std::min(sent + 1, out.size()) : out.size();
+  while (sent < end) {
+    const ssize_t n = send(connection.fd, out.data() + sent, end - sent, MSG_NOSIGNAL);
     if (n < 0 && errno == EAGAIN) break;
     if (n < 0) return drop(id);
     sent += static_cast<std::size_t>(n);
   }
-  connection.out.erase(0, sent);
-  if (connection.out.empty() && connection.close_after && connection.busy && connection.stream == 0) return drop(id);
-  if (connection.drip && connection.out.empty()) connection.drip = connection.busy = false;
+  // Now and then only: a large answer goes out in a thousand pieces.
+  if (2 * sent >= out.size()) out.erase(0, std::exchange(sent, 0));
+  if (out.empty() && connection.close_after && connection.busy && connection.stream == 0) return drop(id);
+  if (connection.drip && out.empty()) connection.drip = connection.busy = false;
   if (connection.drip) timers.emplace(Clock::now() + kDripPause, Timer{.connection = id, .reply = {}, .drip = true});
   watch(connection);
 }

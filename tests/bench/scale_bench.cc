@@ -1,0 +1,255 @@
+// How muster scales: the real binary between a simulated Mesos master and simulated Consul agents.
+//
+//   scale_bench [--tasks=N] [--agents=N] [--passes=N] [FLAG OF MUSTER ...]
+//
+// Counts are exact and end the program with 1 when they are wrong; times are held against their aims and printed, since
+// they mean something on an idle machine only. CPU is muster's own; the fakes use as much again on the other core.
+#include <signal.h>
+#include <time.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fakes/fleet.h"
+#include "support/muster.h"
+#include "support/ports.h"
+#include "support/wait.h"
+
+namespace muster::bench {
+namespace {
+
+using std::chrono::seconds;
+using support::eventually;
+using Clock = std::chrono::steady_clock;
+
+constexpr seconds kDeadline{600};
+
+struct Size {
+  std::size_t tasks = 10000;
+  std::size_t agents = 1000;
+  std::size_t passes = 20;
+  std::vector<std::string> flags;  // for muster
+};
+
+// --- what muster has used, as the kernel counts it ---
+
+struct Usage {
+  double cpu = 0;      // seconds, user and system, of all its threads
+  double peak_mb = 0;  // VmHWM
+  double anon_mb = 0;  // RssAnon: without the pages of files
+};
+
+double status_mb(pid_t pid, const std::string& key) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with(key + ":")) return strtod(line.c_str() + key.size() + 1, nullptr) / 1024;
+  }
+  return 0;
+}
+
+Usage usage_of(pid_t pid) {
+  clockid_t clock{};
+  timespec used{};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) return {};
+  return {static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9, status_mb(pid, "VmHWM"),
+          status_mb(pid, "RssAnon")};
+}
+
+// --- the cluster ---
+
+// About 1.8 kB of /state, as a Marathon application with a proxy's labels has.
+fakes::MesosTask make_task(const std::string& id, std::size_t number, std::size_t agents) {
+  fakes::MesosTask task;
+  task.name = "shop-web-" + std::to_string(number % 400);
+  task.id = task.name + "." + id + "-0d9c7c4e-5c31-11ee-9d3b-0242ac110002";
+  task.agent = fakes::fleet_host(number % agents);
+  task.ports = {static_cast<int>(31000 + number % 1000)};
+  task.healthy = true;
+  task.labels = {{"tags", "v1,blue,zone-" + std::to_string(number % 3)},
+                 {"check_http", "http://{host}:{port}/health"},
+                 {"check_interval", "10s"}};
+  const std::string vhost = task.name + ".shop.example.com";
+  for (const char* key : {"HAPROXY_0_VHOST", "HAPROXY_0_HTTP_BACKEND_REDIRECT", "HAPROXY_0_STICKY", "TRAEFIK_RULE",
+                          "TRAEFIK_ENTRYPOINTS", "OWNER_TEAM", "COST_CENTRE", "RELEASE_NOTES"}) {
+    task.labels.emplace_back(key, vhost);
+  }
+  return task;
+}
+
+struct World : fakes::Fleet {
+  explicit World(const Size& size) : Fleet(size.agents, support::free_port()) {
+    mesos.edit([&](fakes::MesosCluster& cluster) {
+      for (std::size_t i = 0; i < size.tasks; ++i) {
+        cluster.tasks.push_back(make_task(std::to_string(i), i, size.agents));
+      }
+      for (std::size_t i = 0; i < size.tasks / 2; ++i) {
+        cluster.completed.push_back(make_task("old-" + std::to_string(i), i, size.agents));
+        cluster.completed.back().state = "TASK_FINISHED";
+      }
+      document_bytes = render_state(cluster).size();
+    });
+  }
+
+  std::size_t document_bytes = 0;
+};
+
+// A refresh of a day leaves everything to signals.
+std::vector<std::string> flags(const World& world, const Size& size, const std::string& refresh) {
+  std::vector<std::string> out = world.flags({"--refresh=" + refresh, "--audit-interval=24h", "--watch-agents=0"});
+  out.insert(out.end(), size.flags.begin(), size.flags.end());
+  return out;
+}
+
+// --- one phase: what happened between two looks ---
+
+struct Row {
+  double wall = 0;
+  Usage before, after;
+  fakes::FakeCounts counts;
+  double cpu() const { return after.cpu - before.cpu; }
+};
+
+class Phase {
+ public:
+  Phase(World& world, support::Muster& muster) : world_(world), muster_(muster), start_(Clock::now()) {
+    world_.consul.reset_counts();
+    before_ = usage();
+  }
+
+  // Waits for its end.
+  Row until(const std::function<bool()>& over) {
+    const bool ended = eventually(kDeadline, [&] { return over() || !muster_.process().running(); });
+    if (!ended || !muster_.process().running()) {
+      std::fprintf(stderr, "%s\nmuster %s\n", muster_.log().c_str(), ended ? "has ended" : "is not done");
+      exit(1);
+    }
+    return {std::chrono::duration<double>(Clock::now() - start_).count(), before_, usage(), world_.consul.total()};
+  }
+
+ private:
+  Usage usage() { return usage_of(muster_.process().pid()); }
+
+  World& world_;
+  support::Muster& muster_;
+  const Clock::time_point start_;
+  Usage before_;
+};
+
+class Table {
+ public:
+  Table() {
+    std::printf("%-34s %8s %8s %7s %7s %8s %8s  %s\n", "phase", "wall s", "CPU s", "GETs", "PUTs", "peak MB", "anon MB",
+                "");
+  }
+
+  void row(const char* phase, const Row& row, const std::string& note) {
+    std::printf("%-34s %8.2f %8.3f %7lu %7lu %8.1f %8.1f  %s\n", phase, row.wall, row.cpu(), row.counts.reads,
+                row.counts.writes() + row.counts.others, row.after.peak_mb, row.after.anon_mb, note.c_str());
+  }
+  // Exact: a difference is a defect, whatever the machine does meanwhile.
+  void expect(const char* what, std::uint64_t is, std::uint64_t should) {
+    if (is == should) return;
+    std::printf("WRONG: %s: %lu instead of %lu\n", what, is, should);
+    wrong_ = true;
+  }
+  bool wrong() const { return wrong_; }
+
+ private:
+  bool wrong_ = false;
+};
+
+std::string against(double is, double aim, const char* unit) {
+  std::ostringstream out;
+  out.precision(3);
+  out << is << " " << unit << (is <= aim ? ", aim " : ", MISSES its aim of ") << aim;
+  return out.str();
+}
+
+// --- the phases ---
+
+void converge_and_audit(World& world, const Size& size, Table& table) {
+  const std::size_t services = size.tasks + 2 * size.agents + 1;
+  support::Muster muster(flags(world, size, "24h"));
+  const Row first = Phase(world, muster).until([&] { return world.consul.total().registers >= services; });
+  const auto per = 1e6 * first.cpu() / static_cast<double>(services);
+  table.row("a converge from empty", first, against(per, 60, "us a registration"));
+  table.expect("registrations", first.counts.registers, services);
+  table.expect("other writes", first.counts.writes(), services);
+
+  eventually(seconds(1), [] { return false; });  // the last runs end
+  Phase audit(world, muster);
+  muster.process().signal(SIGHUP);
+  const Row row = audit.until([&] { return world.consul.total().reads >= 2 * size.agents; });
+  table.row("c audit of all agents", row,
+            against(1e6 * row.cpu() / static_cast<double>(size.agents), 150, "us an agent"));
+  table.expect("GETs of an audit", row.counts.reads, 2 * size.agents);
+  table.expect("writes of an audit", row.counts.writes(), 0);
+}
+
+void idle_and_change(World& world, const Size& size, Table& table) {
+  support::Muster muster(flags(world, size, "1s"));
+  const Row restart = Phase(world, muster).until([&] { return world.consul.total().reads >= 2 * size.agents; });
+  table.row("  restart: first pass and audit", restart, "");
+  table.expect("writes of a restart", restart.counts.writes(), 0);
+
+  const auto passes = [&] { return world.mesos.reads(); };
+  const auto settled = passes() + 2;
+  eventually(kDeadline, [&] { return passes() >= settled; });
+  const auto last = passes() + size.passes;
+  const Row idle = Phase(world, muster).until([&] { return passes() >= last; });
+  const double per = idle.cpu() / static_cast<double>(size.passes);
+  table.row("b passes without a change", idle,
+            against(per, 0.15, "s a pass") + "; " + against(idle.after.peak_mb, 48, "MB"));
+  table.expect("requests of idle passes", idle.counts.reads + idle.counts.writes(), 0);
+
+  const std::size_t changes = size.tasks / 100;
+  Phase change(world, muster);
+  world.mesos.edit([&](fakes::MesosCluster& cluster) {
+    for (std::size_t i = 0; i < changes; ++i) cluster.tasks[i * 101 % size.tasks].labels[0].second = "v2,green";
+  });
+  const Row row = change.until([&] { return world.consul.total().registers >= changes; });
+  table.row("d one task of a hundred changes", row, std::to_string(changes) + " differences");
+  table.expect("writes for the changes", row.counts.writes(), changes);
+}
+
+Size parse(int argc, char** argv) {
+  Size size;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument(argv[i]);
+    const auto number = [&](std::string_view name, std::size_t& into) {
+      if (!argument.starts_with(name)) return false;
+      into = std::max<std::size_t>(strtoul(argv[i] + name.size(), nullptr, 10), 1);
+      return true;
+    };
+    if (number("--tasks=", size.tasks) || number("--agents=", size.agents) || number("--passes=", size.passes))
+      continue;
+    size.flags.emplace_back(argument);
+  }
+  return size;
+}
+
+int run(const Size& size) {
+  setvbuf(stdout, nullptr, _IOLBF, 0);
+  World world(size);
+  std::printf("%zu tasks on %zu agents; /state %.1f MB, %.0f bytes a task, %zu completed ones among them\n", size.tasks,
+              size.agents, static_cast<double>(world.document_bytes) / 1e6,
+              static_cast<double>(world.document_bytes) / static_cast<double>(size.tasks + size.tasks / 2),
+              size.tasks / 2);
+  Table table;
+  converge_and_audit(world, size, table);
+  idle_and_change(world, size, table);
+  return table.wrong() ? 1 : 0;
+}
+
+}  // namespace
+}  // namespace muster::bench
+
+int main(int argc, char** argv) { return muster::bench::run(muster::bench::parse(argc, argv)); }
