@@ -124,7 +124,7 @@ TEST_F(MesosEndToEnd, AWipedAgentGetsEverythingBackAlsoWhileMesosIsDown) {
   cluster.a.wipe();
   cluster.a.start();
   EXPECT_TRUE(eventually(kPatience, [&] { return has(cluster.a, "muster:web.1:31001"); })) << muster.log();
-  EXPECT_TRUE(cluster.a.get("/v1/agent/checks").contains("service:muster:web.1:31001:tcp"));
+  EXPECT_TRUE(cluster.a.get("/v1/agent/checks").contains("tcp:muster:web.1:31001"));
 }
 
 TEST_F(MesosEndToEnd, ForeignServicesAreNeverTouched) {

@@ -1,5 +1,7 @@
 #include "support/consul.h"
 
+#include <algorithm>
+
 #include <signal.h>
 
 #include <cstdio>
@@ -141,7 +143,8 @@ bool ConsulAgent::ready() const {
   const json known = get("/v1/catalog/node/" + node());
   if (!self.is_object() || !known.is_object()) return false;
   const json checks = get("/v1/health/node/" + node());
-  if (!checks.is_array() || checks.empty() || checks[0].value("Status", "") != "passing") return false;
+  const auto alive = [](const json& check) { return check["CheckID"] == "serfHealth" && check["Status"] == "passing"; };
+  if (!checks.is_array() || std::none_of(checks.begin(), checks.end(), alive)) return false;
   return known["Node"].value("ID", "?") == self["Config"].value("NodeID", "");
 }
 
