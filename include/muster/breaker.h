@@ -37,7 +37,8 @@ class Breaker {
   // Full read number `read` of the source changed what these agents should hold. Must come before any of them can be
   // planned with it.
   void expect(const std::string& source, std::uint64_t read, const std::vector<AgentKey>& agents);
-  // The agent could not be planned: nobody waits for it.
+  // The agent could not be planned: nobody waits for it, nor in later reads until it has been planned again. Its next try
+  // may be many seconds away.
   void skip(const AgentKey& agent);
   // The agent serves no host any more.
   void forget(const AgentKey& agent);
@@ -72,6 +73,7 @@ class Breaker {
 
   const BreakerSettings settings_;
   std::map<std::string, PerSource> sources_;
+  std::set<AgentKey> silent_;  // skipped, and not planned since
 };
 
 }  // namespace muster

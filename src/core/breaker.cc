@@ -16,19 +16,24 @@ bool by_absence(const Action& action) { return action.verb == Verb::Deregister &
 }  // namespace
 
 void Breaker::expect(const std::string& source, std::uint64_t read, const std::vector<AgentKey>& agents) {
-  for (const AgentKey& agent : agents) sources_[source].unplanned[agent] = read;
+  for (const AgentKey& agent : agents) {
+    if (!silent_.contains(agent)) sources_[source].unplanned[agent] = read;
+  }
 }
 
 void Breaker::skip(const AgentKey& agent) {
+  silent_.insert(agent);
   for (auto& [name, source] : sources_) source.unplanned.erase(agent);
 }
 
 void Breaker::forget(const AgentKey& agent) {
   skip(agent);
+  silent_.erase(agent);
   for (auto& [name, source] : sources_) source.agents.erase(agent);
 }
 
 Plan Breaker::judge(Plan plan, const Wanted& wanted, Time now) {
+  silent_.erase(wanted.agent);
   for (const auto& [name, count] : plan.ours) sources_[name];
   for (auto& [name, source] : sources_) judge_source(name, source, plan, wanted, now);
   return plan;

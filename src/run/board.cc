@@ -19,7 +19,8 @@ std::vector<AgentKey> Board::post(const std::string& source, const Update& updat
 void Board::put(const std::string& source, Known& known, const HostSlice& said, std::set<AgentKey>& dirty) {
   Entry& entry = known.hosts[said.host.id];
   const AgentKey agent = resolver_(said.host);
-  const bool same = entry.slice && entry.agent == agent && (entry.slice == said.slice || *entry.slice == *said.slice);
+  const bool same = entry.slice && entry.agent == agent && entry.host == said.host &&
+                    (entry.slice == said.slice || *entry.slice == *said.slice);
   if (same) return;
   if (entry.slice && entry.agent != agent) {  // the host is served by another agent now: the old one is cleaned too
     agents_[entry.agent].erase({source, said.host.id});

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <set>
 #include <utility>
 
 #include "core/plan_text.h"
@@ -14,22 +15,18 @@ namespace {
 class Once {
  public:
   explicit Once(std::vector<std::uint64_t>& told) : told_(told) {}
-  ~Once() {
-    std::sort(now_.begin(), now_.end());
-    told_ = std::move(now_);
-  }
+  ~Once() { told_.assign(now_.begin(), now_.end()); }
   Once(const Once&) = delete;
   Once& operator=(const Once&) = delete;
 
   bool fresh(const std::string& remark) {
     const std::uint64_t hash = std::hash<std::string>{}(remark);
-    now_.push_back(hash);
-    return !std::binary_search(told_.begin(), told_.end(), hash);
+    return now_.insert(hash).second && !std::binary_search(told_.begin(), told_.end(), hash);
   }
 
  private:
   std::vector<std::uint64_t>& told_;
-  std::vector<std::uint64_t> now_;
+  std::set<std::uint64_t> now_;
 };
 
 void tell_rejections(Once& once, const std::vector<Rejection>& rejections, const std::string& where) {
@@ -79,7 +76,8 @@ void tell_held(Once& once, const Report& report, bool printed) {
 void tell_standing(Once& once, const Report& report) {
   for (const Remark& remark : report.remarks) {
     if (!once.fresh("remark " + remark.text)) continue;
-    log::warn("agent", {{"agent", report.agent.url}, {"kind", std::string(to_string(remark.kind))}, {"remark", remark.text}});
+    log::warn("agent",
+              {{"agent", report.agent.url}, {"kind", std::string(to_string(remark.kind))}, {"remark", remark.text}});
   }
   for (const Conflict& conflict : report.plan.conflicts) {
     if (!once.fresh("conflict " + conflict.service_id + conflict.detail)) continue;
@@ -88,6 +86,10 @@ void tell_standing(Once& once, const Report& report) {
   for (const std::string& id : report.plan.stale) {
     if (!once.fresh("stale " + id)) continue;
     log::warn("stale", {{"agent", report.agent.url}, {"id", id}, {"detail", "unmarked, matches nothing; kept"}});
+  }
+  for (const std::string& id : report.plan.strays) {
+    if (!once.fresh("stray " + id)) continue;
+    log::warn("stray", {{"agent", report.agent.url}, {"id", id}, {"detail", "ours, under another prefix; kept"}});
   }
 }
 
@@ -110,7 +112,8 @@ void Journal::source(const std::string& name, const Result<Update>& answer) {
   const std::lock_guard lock(mutex_);
   SourceState& state = sources_[name];
   if (!answer) {
-    if (state.error != answer.error().message) log::warn("source", {{"source", name}, {"error", answer.error().message}});
+    if (state.error != answer.error().message)
+      log::warn("source", {{"source", name}, {"error", answer.error().message}});
     state.error = answer.error().message;
     return;
   }

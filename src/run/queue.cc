@@ -30,7 +30,7 @@ void AgentQueue::enqueue(const AgentKey& agent, State& state) {
     main_.notify_one();
   } else {
     waiting_.insert({state.due, agent});
-    retry_.notify_one();
+    retry_.notify_all();  // each sleeps until what it knew to be first: one alone could sleep on while another is busy
   }
 }
 

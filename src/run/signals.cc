@@ -17,7 +17,7 @@ Signals::Signals() {
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
   signals_ = signalfd(-1, &set, SFD_CLOEXEC);
-  wake_ = eventfd(0, EFD_CLOEXEC);
+  wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
 Signals::~Signals() {
@@ -37,6 +37,8 @@ std::optional<int> Signals::wait(std::stop_token stop) {
       signalfd_siginfo info{};
       if (read(signals_, &info, sizeof info) == sizeof info) return static_cast<int>(info.ssi_signo);
     }
+    std::uint64_t woken = 0;
+    if (read(wake_, &woken, sizeof woken) < 0) woken = 0;  // nothing to read: nobody stopped this wait
     if (stop.stop_requested()) return std::nullopt;
   }
 }
