@@ -172,7 +172,7 @@ TEST_F(MesosEndToEnd, CompatTakesOverFromMesosConsulInPlaceWithoutOneDeregistrat
   })) << muster.log();
   EXPECT_EQ(created(), before) << "a service that is deregistered and registered again gets a new CreateIndex";
   EXPECT_TRUE(has(cluster.a, stale)) << "reported, and left to the operator";
-  EXPECT_NE(muster.log().find(stale), std::string::npos);
+  EXPECT_TRUE(eventually(kPatience, [&] { return muster.log().find(stale) != std::string::npos; }));
   EXPECT_EQ(deregistrations(muster), 0);
 
   muster.stop();
