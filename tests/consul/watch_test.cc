@@ -66,8 +66,8 @@ class Scripted {
 };
 
 struct WatchOfAgent : testing::Test {
-  HttpServer server{{"127.0.0.1:0"}, [this](const HttpRequest& request) { return agent(request); }};
   Scripted agent;
+  HttpServer server{{"127.0.0.1:0"}, [this](const HttpRequest& request) { return agent(request); }};
   Watching watching;
 
   void follow() { watching.watch.follow({{server.url()}}); }
