@@ -19,6 +19,12 @@ agent_prefix "" {
   policy = "read"
 }
 
+# Read the catalog, which is silently empty without this right: it shows which agents muster has ever written to (orphans,
+# muster cleanup), wakes the long polls when somebody changes a service by hand, and tells a node that the servers refuse.
+node_prefix "" {
+  policy = "read"
+}
+
 # Only for --lock: a session at the agent of --lock-agent, and the key of --lock-key.
 #lock: session_prefix "" { policy = "write" }
 #lock: key_prefix "muster/" { policy = "write" }

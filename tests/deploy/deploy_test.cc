@@ -207,6 +207,12 @@ TEST_F(Policy, AllowsAllThatMusterDoesWithAnAgentAndNothingElse) {
   EXPECT_TRUE(json::parse(read("/v1/agent/services")).contains("m:1"));
   EXPECT_TRUE(json::parse(read("/v1/agent/checks")).contains("m:1:0"));
   EXPECT_TRUE(json::parse(read("/v1/agent/self")).contains("Config"));
+  const std::string node = client_.node();
+  EXPECT_TRUE(eventually(kPatience, [&] { return json::parse(read("/v1/catalog/service/web")).size() == 1; }))
+      << "without a right on nodes the catalog is silently empty";
+  EXPECT_TRUE(json::parse(read("/v1/catalog/node/" + node)).is_object());
+  EXPECT_FALSE(json::parse(read("/v1/catalog/node-services/" + node)).at("Services").empty());
+  EXPECT_GE(json::parse(read("/v1/health/node/" + node)).size(), 2U);
   EXPECT_EQ(put("/v1/agent/service/maintenance/m:1?enable=true&reason=x"), 200);
   EXPECT_TRUE(json::parse(read("/v1/agent/checks")).contains("_service_maintenance:m:1"));
   EXPECT_EQ(put("/v1/agent/service/maintenance/m:1?enable=false"), 200);
