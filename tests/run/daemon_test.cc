@@ -74,7 +74,10 @@ class DaemonTest : public testing::Test {
     parts_.resolver = [](const HostRef& host) { return AgentKey{host.ip}; };
     parts_.make_agents = [this] { return std::make_unique<MemoryAgents>(world_); };
     parts_.rules = notation::rules(notation::modern());
-    parts_.reload = [this] { return next_rules_; };
+    parts_.reload = [this] {
+      const std::lock_guard lock(mutex_);
+      return next_rules_;
+    };
     parts_.settings.workers = 4;
     parts_.settings.audit_interval = 1h;
     parts_.settings.once_timeout = 500ms;
@@ -106,6 +109,7 @@ class DaemonTest : public testing::Test {
   Signals signals_;
   MemoryWorld world_;
   std::shared_ptr<ScriptedSource::Script> script_;
+  std::mutex mutex_;
   Result<std::shared_ptr<const Rules>> next_rules_ = fail(Fault::Leave, "--whitelist=(: missing )");
   Parts parts_;
   std::unique_ptr<Daemon> daemon_;
@@ -225,7 +229,10 @@ TEST_F(DaemonTest, AReloadTakesNewRulesAndKeepsTheOldOnesWhenTheyAreBad) {
   EXPECT_EQ(world_.ids("a").size(), 2u);
   RuleSettings settings = notation::modern();
   settings.blacklist = {"api"};
-  next_rules_ = notation::rules(settings);
+  {
+    const std::lock_guard lock(mutex_);
+    next_rules_ = notation::rules(settings);
+  }
   kill(getpid(), SIGHUP);
   EXPECT_TRUE(eventually([&] { return world_.ids("a") == Ids{"muster:t:80"}; }))
       << "runs, and the rules do not want it";
