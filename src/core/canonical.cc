@@ -38,7 +38,7 @@ std::string definition_hash(const Service& service) {
   put(bytes, service.enable_tag_override ? "1" : "0");
   put(bytes, std::to_string(service.tags.size()));
   for (const std::string& tag : service.tags) put(bytes, tag);
-  put(bytes, std::to_string(service.meta.size() - service.meta.count(kMetaHash)));
+  put(bytes, std::to_string(service.meta.size() - service.meta.count(kMetaHash) - service.meta.count(kMetaEpoch)));
   for (const auto& [key, value] : service.meta) {
     if (key == kMetaHash || key == kMetaEpoch) continue;
     put(bytes, key);

@@ -194,9 +194,12 @@ Plan make_plan(const Desired& desired, const Actual& actual, const Owner& owner)
 
 std::string_view to_string(RemarkKind kind) {
   switch (kind) {
-    case RemarkKind::WrongAgent: return "wrong_agent";
-    case RemarkKind::NodeRefused: return "node_refused";
-    case RemarkKind::Unverified: return "unverified";
+    case RemarkKind::WrongAgent:
+      return "wrong_agent";
+    case RemarkKind::NodeRefused:
+      return "node_refused";
+    case RemarkKind::Unverified:
+      return "unverified";
   }
   return "other";
 }

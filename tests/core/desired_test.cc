@@ -282,6 +282,7 @@ TEST(Hash, IsOfTheWholeDefinitionButItselfAndState) {
   EXPECT_FALSE(changed([](Service& s) { s.checks[0].status = "passing"; }));
   EXPECT_FALSE(changed([](Service& s) { s.maintenance = "x"; }));
   EXPECT_FALSE(changed([](Service& s) { s.meta[kMetaHash] = "x"; }));
+  EXPECT_FALSE(changed([](Service& s) { s.meta[kMetaEpoch] = "7"; }));
 }
 
 TEST(Hash, TellsWhereOneFieldEnds) {
