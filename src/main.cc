@@ -48,18 +48,18 @@ Result<std::unique_ptr<web::Server>> serve(const std::string& listen, run::Daemo
 // One pass. A verb that removes things shows first what it will do.
 int run_once(const Program& program, run::Signals& signals) {
   const bool verb = !program.settings->parsed.verb.empty();
-  for (const bool shown : {false, true}) {
-    auto parts = make_parts(program);
+  const bool dry = program.settings->dry_run();
+  int code = 0;
+  for (const bool show : {true, false}) {
+    if (show ? !verb && !dry : dry) continue;
+    auto parts = make_parts(program, show);
     if (!parts) return usage_error(parts.error());
-    const bool dry = parts->settings.dry_run;
-    if (!verb && !dry && !shown) continue;  // nothing to show
-    if (verb && !shown) parts->settings.dry_run = parts->policy.dry_run = true;
     run::Daemon daemon(std::move(*parts));
-    const int code = daemon.run_once(signals);
-    if (!shown) std::fputs(daemon.plans().c_str(), stdout);
-    if (dry || shown || code == 1) return code;
+    code = daemon.run_once(signals);
+    if (show) std::fputs(daemon.plans().c_str(), stdout);
+    std::fflush(stdout);
   }
-  return 0;
+  return code;
 }
 
 }  // namespace
@@ -81,7 +81,7 @@ int main(int argc, char** argv) {
   run::Signals signals;
   net::global_init();
   if (options.run.once || !program.settings->parsed.verb.empty()) return run_once(program, signals);
-  auto parts = make_parts(program);
+  auto parts = make_parts(program, program.settings->dry_run());
   if (!parts) return usage_error(parts.error());
 
   std::vector<std::string> names;

@@ -112,7 +112,7 @@ Result<Program> make_program(std::vector<std::string> arguments) {
   return out;
 }
 
-Result<run::Parts> make_parts(const Program& program) {
+Result<run::Parts> make_parts(const Program& program, bool dry) {
   const cli::Options& options = program.settings->options;
   const std::string& verb = program.settings->parsed.verb;
   run::Parts parts;
@@ -123,8 +123,7 @@ Result<run::Parts> make_parts(const Program& program) {
   }
   parts.settings = options.run;
   parts.settings.once = options.run.once || !verb.empty();
-  parts.settings.dry_run = options.run.dry_run || (verb == "adopt" && !options.stale);
-  parts.policy.dry_run = parts.settings.dry_run;
+  parts.settings.dry_run = parts.policy.dry_run = dry;
   parts.policy.adopt_stale = verb == "adopt";
   parts.policy.cleanup = verb == "cleanup";
   parts.rules = program.settings->rules;

@@ -21,7 +21,8 @@ struct Program {
 // Checks everything that can be wrong at start: credentials files, flags that exclude each other. Fault::Leave.
 Result<Program> make_program(std::vector<std::string> arguments);
 
-// The parts for one run; `program` must outlive them. Opens no connection. Fault::Leave.
-Result<run::Parts> make_parts(const Program& program);
+// The parts for one run, which writes nothing when it is dry; `program` must outlive them. Opens no connection.
+// Fault::Leave.
+Result<run::Parts> make_parts(const Program& program, bool dry);
 
 }  // namespace muster

@@ -19,7 +19,7 @@ class InstanceList {
  public:
   // Adds one; the order of calls does not matter. Cost: a copy of its bytes.
   void add(const Instance& instance);
-  // Sorts and gives back spare memory. Must be called once, after the last add and before any read.
+  // Sorts and gives back spare memory. Must be called after the last add and before any read; may be called again.
   void seal();
 
   std::size_t size() const { return offsets_.size(); }

@@ -19,6 +19,9 @@ struct Settings {
   Parsed parsed;
   std::shared_ptr<const Rules> rules;
 
+  // Nothing is to be written: asked for, or a verb that only shows.
+  bool dry_run() const { return options.run.dry_run || (parsed.verb == "adopt" && !options.stale); }
+
   Settings() = default;
   Settings(const Settings&) = delete;
   Settings& operator=(const Settings&) = delete;

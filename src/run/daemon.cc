@@ -105,7 +105,7 @@ void Daemon::audit(std::stop_token stop) {
   bool searched = false;
   for (std::int64_t slot = 0; !stop.stop_requested(); slot = (slot + 1) % slots) {
     sleep_for(interval / slots, stop);
-    if (!searched || slot == 0) searched = search(stop);
+    if (!searched || slot == 0) searched = search(stop).value_or(false);
     std::vector<AgentKey> due = board_.agents();
     std::erase_if(due, [&](const AgentKey& agent) {
       return static_cast<std::int64_t>(std::hash<std::string>{}(agent.url) % static_cast<std::size_t>(slots)) != slot;
@@ -116,10 +116,11 @@ void Daemon::audit(std::stop_token stop) {
 
 // Agents that hold our canary and that no source mentions are visited, and what is left on them needs proof like any
 // other removal. One that the catalog no longer knows either, and that does not answer, is a host that is gone.
-bool Daemon::search(const std::stop_token& stop) {
+Result<bool> Daemon::search(const std::stop_token& stop) {
   if (!parts_.find_agents) return true;
   const auto found = parts_.find_agents(board_.agents(), stop);
-  if (!found || found->empty()) return false;  // an empty answer may be a token without rights
+  if (!found) return tl::unexpected(found.error());
+  if (found->empty()) return false;  // an empty answer may be a token without rights
   const std::set<AgentKey> standing(found->begin(), found->end());
   for (const AgentKey& agent : standing) board_.visit(agent);
   std::vector<AgentKey> visits;
@@ -232,8 +233,12 @@ int Daemon::run_once(Signals& signals) {
   for (std::jthread& feeder : feeders) feeder.join();
   clock.request_stop();
   clock.join();
-  search(all.get_token());
-  const bool interrupted = silent > 0 || !queue_.drained(all.get_token());
+  const auto searched = search(all.get_token());
+  if (!searched && parts_.policy.cleanup) {
+    log::error("search", {{"error", searched.error().message}});
+    all.request_stop();
+  }
+  const bool interrupted = silent > 0 || !queue_.drained(all.get_token()) || all.stop_requested();
   interrupt.request_stop();
   workers_.stop();
 

@@ -73,7 +73,8 @@ class Daemon {
   void audit(std::stop_token stop);
   void watch(std::stop_token stop);
   void follow();
-  bool search(const std::stop_token& stop);
+  // Whether anything was found.
+  Result<bool> search(const std::stop_token& stop);
   void reload();
   void drop(const AgentKey& agent);
   void confirm();
