@@ -64,6 +64,7 @@ class Breaker {
   struct PerSource {
     std::map<AgentKey, std::uint64_t> unplanned;  // with the read that they wait for
     std::map<AgentKey, PerAgent> agents;
+    std::set<AgentKey> pending;           // of these, that hold something not yet judged
     std::map<std::string, Time> removed;  // let through: agent url and service id
   };
 

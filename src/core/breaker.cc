@@ -29,7 +29,10 @@ void Breaker::skip(const AgentKey& agent) {
 void Breaker::forget(const AgentKey& agent) {
   skip(agent);
   silent_.erase(agent);
-  for (auto& [name, source] : sources_) source.agents.erase(agent);
+  for (auto& [name, source] : sources_) {
+    source.agents.erase(agent);
+    source.pending.erase(agent);
+  }
 }
 
 Plan Breaker::judge(Plan plan, const Wanted& wanted, Time now) {
@@ -56,6 +59,7 @@ void Breaker::judge_source(const std::string& name, PerSource& source, Plan& pla
     absent[action.service.id] = known == agent.absent.end() ? Hold{now, read, false, false} : known->second;
   }
   agent.absent = std::move(absent);
+  source.pending.erase(wanted.agent);
   if (agent.absent.empty()) return;
 
   const bool whole = source.unplanned.empty();
@@ -78,6 +82,8 @@ void Breaker::judge_source(const std::string& name, PerSource& source, Plan& pla
     }
   }
   plan.actions = std::move(allowed);
+  const auto unjudged = [](const auto& entry) { return !entry.second.breaker; };
+  if (std::any_of(agent.absent.begin(), agent.absent.end(), unjudged)) source.pending.insert(wanted.agent);
 }
 
 bool Breaker::over_limit(PerSource& source, Time now) const {
@@ -104,15 +110,11 @@ void Breaker::confirm() {
   }
 }
 
+// After every run over an agent: no walk over all of them.
 std::vector<AgentKey> Breaker::take_ripe() {
   std::vector<AgentKey> out;
   for (auto& [name, source] : sources_) {
-    if (!source.unplanned.empty()) continue;
-    for (auto& [key, agent] : source.agents) {
-      const bool pending = std::any_of(agent.absent.begin(), agent.absent.end(),
-                                       [](const auto& entry) { return !entry.second.breaker; });
-      if (pending) out.push_back(key);
-    }
+    if (source.unplanned.empty()) out.insert(out.end(), source.pending.begin(), source.pending.end());
   }
   return out;
 }

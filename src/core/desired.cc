@@ -65,6 +65,7 @@ class Maker {
       out_.rejections.push_back({Reason::NoId, "", "a host whose id is over 512 bytes, or not printable"});
       return;
     }
+    candidates_.reserve(candidates_.size() + slice.slice->instances.size());
     for (std::size_t i = 0; i < slice.slice->instances.size(); ++i) {
       instance_ = slice.slice->instances.at(i);
       ++ordinal_;
@@ -83,12 +84,13 @@ class Maker {
       return std::tie(a.service.id, a.instance, mark(a, kMetaSource), mark(a, kMetaHost), a.order) <
              std::tie(b.service.id, b.instance, mark(b, kMetaSource), mark(b, kMetaHost), b.order);
     });
+    out_.services.reserve(candidates_.size() + 1);  // and the canary
     const Candidate* winner = nullptr;
-    for (const Candidate& candidate : candidates_) {
-      if (winner == nullptr || winner->service.id != candidate.service.id) {
+    for (Candidate& candidate : candidates_) {
+      if (winner == nullptr || out_.services.back().id != candidate.service.id) {
         winner = &candidate;
-        out_.services.push_back(candidate.service);
-      } else if (winner->ordinal != candidate.ordinal || winner->service.name != candidate.service.name) {
+        out_.services.push_back(std::move(candidate.service));
+      } else if (winner->ordinal != candidate.ordinal || out_.services.back().name != candidate.service.name) {
         out_.rejections.push_back({Reason::IdCollision, candidate.instance,
                                    "service id " + candidate.service.id + " belongs to " + winner->instance});
       }

@@ -35,7 +35,7 @@ std::string interpolate(std::string_view text, const Endpoint& endpoint) {
 std::string last_value(const std::vector<Label>& labels, std::string_view key) {
   std::string value;
   for (const Label& label : labels) {
-    if (lower(label.key) == key) value = label.value;
+    if (label.key.size() == key.size() && lower(label.key) == key) value = label.value;
   }
   return value;
 }
