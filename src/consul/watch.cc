@@ -40,6 +40,7 @@ constexpr std::size_t kLanes = 3;
 
 struct Poll {
   bool active = false;  // under way or due
+  bool good = false;    // a list: its last answer was one
   Clock::time_point due;
   Clock::time_point asked;
   Clock::time_point paced;  // the allowance is used up to here
@@ -54,6 +55,7 @@ struct Watched {
   std::string hash;                                                          // empty: ask without waiting
   std::string node;                                                          // empty: to be found
   std::string last_node;                                                     // to which the digests belong
+  bool doubted = false;                                                      // a connection to it broke
   std::array<Poll, kLanes> polls;
 };
 
@@ -84,7 +86,9 @@ struct Watch::Loop {
   void hear_name(Watched& watched, const net::Response& answer);
   void hear_list(Watched& watched, Lane lane, const net::Response& answer);
   void lose(Watched& watched);
-  void wake_lists(Watched& watched);
+  bool wake_lists(Watched& watched);
+  void doubt(Watched& watched, bool broken);
+  bool lists_good(const Watched& watched) const;
   void again_after_answer(Watched& watched, Lane lane);
   void again_after_failure(Watched& watched, Lane lane);
   void mark(Watched& watched, Sighting sighting);
@@ -138,11 +142,13 @@ void Watch::Loop::adopt(const std::vector<AgentKey>& wanted) {
     if (!keep.contains(agent)) gone.push_back(number);
   }
   for (const Id number : gone) forget(number);
+  auto when = Clock::now();
   for (const AgentKey& agent : keep) {
     if (!numbers.try_emplace(agent, next_number).second) continue;
     Watched& added = agents[next_number++];
     added.agent = agent;
-    schedule(added, kCanary, Clock::now());
+    schedule(added, kCanary, when);
+    when += milliseconds(1);  // a thousand at once would cost memory that is never needed again
   }
   const std::lock_guard lock(watch.mutex_);
   watch.totals_.agents = agents.size();
@@ -173,7 +179,7 @@ void Watch::Loop::rest(Watched& watched, Lane lane) {
   const Id id = number_of(watched) * kLanes + lane;
   due.erase({poll.due, id});
   polls.cancel(id);
-  poll.active = false;
+  poll.active = poll.good = false;
 }
 
 bool Watch::Loop::waits(const Watched& watched, Lane lane) const {
@@ -206,8 +212,12 @@ void Watch::Loop::hear(Id id, Result<net::Response> answer) {
   Watched& watched = agents.at(id / kLanes);
   const Lane lane = static_cast<Lane>(id % kLanes);
   if (lane == kCanary) return hear_canary(watched, answer);
-  if (answer && answer->status == 403) return schedule(watched, lane, jittered(Clock::now(), kDenied));
-  if (!answer || answer->status != 200) return again_after_failure(watched, lane);
+  if (!answer || answer->status != 200) {
+    const bool was_good = std::exchange(watched.polls[lane].good, false);
+    doubt(watched, was_good && !answer);
+    if (answer && answer->status == 403) return schedule(watched, lane, jittered(Clock::now(), kDenied));
+    return again_after_failure(watched, lane);
+  }
   if (watched.node.empty()) return hear_name(watched, *answer);
   hear_list(watched, lane, *answer);
 }
@@ -226,16 +236,32 @@ void Watch::Loop::hear_canary(Watched& watched, const Result<net::Response>& ans
     schedule(watched, kCanary, jittered(Clock::now(), kDenied));
   } else if (answer->status == 404) {
     watched.state = State::Absent;
-    if (before == State::There) mark(watched, Sighting::Changed);
+    if (before == State::There && !watched.doubted) mark(watched, Sighting::Changed);
     again_after_failure(watched, kCanary);
   } else {
     watched.state = State::There;
     watched.hash = header(*answer, "x-consul-contenthash");
     if (!known.empty() && known != watched.hash) mark(watched, Sighting::Changed);
     again_after_answer(watched, kCanary);
-    wake_lists(watched);
+    if (wake_lists(watched)) schedule(watched, kCanary, Clock::now() + kPace);  // if they are not good by then
+    if (lists_good(watched)) rest(watched, kCanary);
   }
-  if (before == State::Lost) mark(watched, Sighting::Back);
+  const bool broke = std::exchange(watched.doubted, false);
+  if (before == State::Lost || broke) mark(watched, Sighting::Back);
+}
+
+// A list that can be waited on tells of all that the canary tells, the loss of the agent too; one that cannot does not.
+// Of a connection that broke the canary tells whether the agent is gone, or was for a moment.
+void Watch::Loop::doubt(Watched& watched, bool broken) {
+  if (broken) {
+    watched.doubted = true;
+    watched.hash.clear();
+  }
+  if (broken || !watched.polls[kCanary].active) schedule(watched, kCanary, Clock::now());
+}
+
+bool Watch::Loop::lists_good(const Watched& watched) const {
+  return watched.polls[kServices].good && watched.polls[kChecks].good;
 }
 
 // Nothing but the canary is asked for until it answers.
@@ -245,6 +271,7 @@ void Watch::Loop::lose(Watched& watched) {
     ++watch.totals_.lost;
   }
   watched.state = Watched::State::Lost;
+  watched.doubted = false;
   watched.hash.clear();
   watched.node.clear();
   for (const Lane lane : {kServices, kChecks}) rest(watched, lane);
@@ -254,9 +281,11 @@ void Watch::Loop::lose(Watched& watched) {
   schedule(watched, kCanary, std::max(when, Clock::now() + milliseconds(100)));
 }
 
-void Watch::Loop::wake_lists(Watched& watched) {
-  if (!watched.polls[kServices].active) schedule(watched, kServices, Clock::now());
-  if (!watched.node.empty() && !watched.polls[kChecks].active) schedule(watched, kChecks, Clock::now());
+// False: they were awake. That of checks follows when the node is known.
+bool Watch::Loop::wake_lists(Watched& watched) {
+  if (watched.polls[kServices].active) return false;
+  schedule(watched, kServices, Clock::now());
+  return true;
 }
 
 void Watch::Loop::hear_name(Watched& watched, const net::Response& answer) {
@@ -279,7 +308,10 @@ void Watch::Loop::hear_list(Watched& watched, Lane lane, const net::Response& an
   const std::string said = header(answer, "x-consul-index");
   const std::uint64_t index = std::max<std::uint64_t>(std::strtoull(said.c_str(), nullptr, 10), 1);
   poll.index = index < poll.index ? 0 : index;  // went back: a server was restored
+  poll.good = true;
   again_after_answer(watched, lane);
+  // With a canary that was asked about a connection that broke there is an answer to wait for.
+  if (lists_good(watched) && !watched.doubted && watched.state == Watched::State::There) rest(watched, kCanary);
 }
 
 // At once, for nothing may be missed; but no faster than the allowance when every answer comes at once.

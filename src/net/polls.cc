@@ -25,7 +25,7 @@ using std::chrono::milliseconds;
 constexpr std::size_t kShard = 500;
 // A host that lost its power says nothing: ask soon, and often, so that it is missed in half a minute.
 constexpr milliseconds kLongest{60'000};  // of one wait
-constexpr Holding kHolding{.probe_after = 15, .probe_again = 2, .buffer = 2048};
+constexpr Holding kHolding{.probe_after = 15, .probe_again = 2, .buffer = 1024};
 
 class Descriptor {
  public:

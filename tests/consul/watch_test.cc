@@ -26,6 +26,8 @@ class Scripted {
   HttpReply operator()(const HttpRequest& request) {
     const std::lock_guard lock(mutex_);
     asked_.push_back(request.target);
+    const auto waiting = replies_.find("index");
+    if (waiting != replies_.end() && request.query.contains("index")) return waiting->second;
     const auto set = replies_.find(kind(request.path));
     return set == replies_.end() ? usual(request) : set->second;
   }
@@ -76,12 +78,35 @@ struct WatchOfAgent : testing::Test {
   }
 };
 
-TEST_F(WatchOfAgent, AsksForThreeThingsAndMarksOnceEachListIsKnown) {
+TEST_F(WatchOfAgent, WaitsForTwoListsAndMarksOnceEachIsKnown) {
   follow();
   ASSERT_TRUE(settled());
-  EXPECT_EQ(agent.asked("hash=abc"), 1u);
-  EXPECT_EQ(agent.asked(), 7u);  // each without waiting first, and who the node is
+  std::this_thread::sleep_for(1500ms);
+  EXPECT_EQ(agent.asked("hash=abc"), 0u);
+  EXPECT_EQ(agent.asked(), 6u);  // the canary, who the node is, and each list without waiting first
   EXPECT_EQ(watching.marks(), 2u);
+}
+
+TEST_F(WatchOfAgent, WaitsForTheCanaryWhileAListCannotBeWaitedOn) {
+  agent.set("node-services", {.status = 500, .body = "No cluster leader"});
+  follow();
+  ASSERT_TRUE(eventually(kPatience, [&] { return agent.asked("hash=abc") == 1; }));
+  EXPECT_EQ(watching.watch.totals().lost, 0u);
+  agent.behave();
+  EXPECT_TRUE(settled());
+}
+
+TEST_F(WatchOfAgent, MarksAnAgentWhoseConnectionBrokeThoughItAnswersAtOnceButNotAgainAndAgain) {
+  agent.set("index", {.manner = Manner::Reset});
+  follow();
+  ASSERT_TRUE(eventually(kPatience, [&] { return watching.marks() >= 3; }));
+  EXPECT_EQ(watching.last(), Watch::Sighting::Back);
+  std::this_thread::sleep_for(2s);
+  EXPECT_LE(watching.marks(), 4u);  // two lists, and a connection of each
+  EXPECT_EQ(watching.watch.totals().lost, 0u);
+  agent.behave();
+  const std::size_t asked = agent.asked("index=7");
+  EXPECT_TRUE(eventually(kPatience, [&] { return agent.asked("index=7") == asked + 2; }));
 }
 
 TEST_F(WatchOfAgent, DoesNotSpinBeforeThereIsACanary) {
