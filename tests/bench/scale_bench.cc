@@ -231,8 +231,9 @@ void idle_and_change(World& world, const Size& size, Table& table) {
   const auto last = passes() + size.passes;
   const Row idle = Phase(world, muster).until([&] { return passes() >= last; });
   const double per = idle.cpu() / static_cast<double>(size.passes);
+  const double scale = static_cast<double>(size.tasks) / 10000;  // the aims are those of ten thousand tasks
   table.row("b passes without a change", idle,
-            against(per, 0.15, "s a pass") + "; " + against(idle.after.peak_mb, 48, "MB"));
+            against(per, 0.15 * scale, "s a pass") + "; " + against(idle.after.peak_mb, 48 * scale, "MB"));
   table.expect("requests of idle passes", idle.counts.reads + idle.counts.writes(), 0);
 
   const std::size_t changes = size.tasks / 100;
