@@ -35,7 +35,10 @@ constexpr std::size_t kMaxBody = 32u << 20;
 constexpr std::size_t kDescriptorsEach = 3;
 constexpr std::size_t kDescriptorsKept = 1024;  // for workers, sources, the web server
 
-enum Lane : std::uint8_t { kCanary, kServices, kChecks };
+using Lane = std::uint8_t;  // which of an agent's polls
+constexpr Lane kCanary = 0;
+constexpr Lane kServices = 1;
+constexpr Lane kChecks = 2;
 constexpr std::size_t kLanes = 3;
 
 struct Poll {
