@@ -1,0 +1,79 @@
+// An idle cluster costs nothing: no write, no index that moves, no watch that wakes.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <thread>
+
+#include "e2e/cluster.h"
+#include "support/http.h"
+
+namespace muster::e2e {
+namespace {
+
+using nlohmann::json;
+using support::eventually;
+using support::Muster;
+using support::seconds;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr int kServices = 1'000;
+#else
+constexpr int kServices = 10'000;
+#endif
+
+std::uint64_t index_sum(const Cluster& cluster) {
+  std::uint64_t sum = 0;
+  for (const json& entry : cluster.catalog("web")) sum += entry.at("ModifyIndex").get<std::uint64_t>();
+  return sum;
+}
+
+TEST(QuietEndToEnd, TenThousandServicesInPlaceCostNoWriteAndWakeNoWatch) {
+  for (const std::string& why : {support::no_consul(), support::no_zookeeper()}) {
+    if (why.empty()) continue;
+    std::cerr << "skipped: " << why << "\n";
+    GTEST_SKIP() << why;
+  }
+  const bool whole = std::getenv("MUSTER_LONG") != nullptr;
+  const seconds idle(whole ? 600 : 60);
+  Cluster cluster;
+  cluster.mesos.edit([](fakes::MesosCluster& state) {
+    for (int i = 0; i < kServices; ++i) {
+      state.tasks.push_back(task("web." + std::to_string(i), "web", i % 2 == 0 ? kHostA : kHostB, 10000 + i % 50000,
+                                 {{"tags", "b,a"}}));
+    }
+  });
+  Muster muster(cluster.flags({"--refresh=2s", "--audit-interval=20s"}));
+  ASSERT_TRUE(eventually(seconds(280), [&] {
+    std::this_thread::sleep_for(seconds(1));  // a catalog of that size is no light question
+    return cluster.catalog("web").size() == kServices;
+  })) << muster.log().substr(0, 2000);
+  const auto settled = [&] { return muster.metric("muster_queue_depth", {"lane=\"busy\""}).value_or(1) == 0; };
+  ASSERT_TRUE(eventually(support::kPatience, settled));
+
+  const double writes = muster.metric("muster_consul_writes_total").value_or(-1);
+  const double runs = muster.metric("muster_agent_reconciles_total").value_or(-1);
+  const std::uint64_t sum = index_sum(cluster);
+  const auto health = cluster.server.call("GET", "/v1/health/service/web?passing&index=1");
+  const std::string index = health.headers.at("x-consul-index");
+  // A client's watch on health: it answers when its time is up, or sooner if anything changed.
+  const auto begin = std::chrono::steady_clock::now();
+  const auto woken = [&] {
+    const auto answer = support::http(
+        {.port = cluster.server.http_port(),
+         .path = "/v1/health/service/web?passing&index=" + index + "&wait=" + std::to_string(idle.count()) + "s",
+         .timeout = 2 * idle});
+    return answer.status == 200 ? answer.headers.at("x-consul-index") : answer.body;
+  };
+  EXPECT_EQ(woken(), index) << "a health watch woke";
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, idle - seconds(1)) << "a health watch woke";
+  EXPECT_EQ(muster.metric("muster_consul_writes_total"), writes);
+  EXPECT_EQ(index_sum(cluster), sum) << "a service's ModifyIndex moved";
+  const double looked = muster.metric("muster_agent_reconciles_total").value_or(0) - runs;
+  EXPECT_GE(looked, 6) << "the audits went on meanwhile";
+  std::cout << kServices << " services, idle for " << idle.count() << " s: " << looked
+            << " runs over an agent, 0 writes, 0 wake-ups\n";
+}
+
+}  // namespace
+}  // namespace muster::e2e
