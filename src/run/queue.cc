@@ -28,6 +28,7 @@ void AgentQueue::enqueue(const AgentKey& agent, State& state) {
   if (state.failures == 0) {
     ready_.push_back(agent);
     main_.notify_one();
+    queued_.notify_one();
   } else {
     waiting_.insert({state.due, agent});
     retry_.notify_all();  // each sleeps until what it knew to be first: one alone could sleep on while another is busy
@@ -44,6 +45,7 @@ std::optional<AgentKey> AgentQueue::take(Lane lane, std::stop_token stop) {
       agent = ready_.front();
       ready_.pop_front();
       ++busy_main_;
+      ++taken_;
       break;
     }
     if (lane == Lane::Retry && (agent = take_due(Clock::now()))) break;
@@ -119,6 +121,17 @@ AgentQueue::Depth AgentQueue::depth() const {
 std::size_t AgentQueue::idle(Lane lane) const {
   const std::lock_guard lock(mutex_);
   return lane == Lane::Main ? idle_main_ : idle_retry_;
+}
+
+bool AgentQueue::starved(std::chrono::milliseconds patience, std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  while (queued_.wait(lock, stop, [&] { return !ready_.empty(); })) {
+    const std::uint64_t before = taken_;
+    queued_.wait_for(lock, stop, patience, [] { return false; });
+    if (stop.stop_requested()) return false;
+    if (!ready_.empty() && taken_ == before) return true;
+  }
+  return false;
 }
 
 bool AgentQueue::drained(std::stop_token stop) {

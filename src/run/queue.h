@@ -43,6 +43,8 @@ class AgentQueue {
   Depth depth() const;
   // Workers that wait in take() for this lane.
   std::size_t idle(Lane lane) const;
+  // Blocks until agents of the main lane wait and none has been taken for `patience`; false when stopped.
+  bool starved(std::chrono::milliseconds patience, std::stop_token stop);
   // Blocks until no agent of the main lane waits or is worked on; false when stopped.
   bool drained(std::stop_token stop);
 
@@ -64,10 +66,11 @@ class AgentQueue {
   Clock::duration delay(unsigned failures);
 
   mutable std::mutex mutex_;
-  std::condition_variable_any main_, retry_, drained_;
+  std::condition_variable_any main_, retry_, drained_, queued_;
   std::map<AgentKey, State> states_;
   std::deque<AgentKey> ready_;
   std::set<std::pair<Clock::time_point, AgentKey>> waiting_;
+  std::uint64_t taken_ = 0;  // of the main lane, ever
   std::size_t busy_main_ = 0;
   std::size_t busy_ = 0;
   std::size_t idle_main_ = 0;

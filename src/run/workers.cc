@@ -10,7 +10,8 @@ Workers::Workers(AgentQueue& queue, std::size_t limit, MakeReconciler make, Sink
       limit_(std::max<std::size_t>(limit, 1)),
       retry_limit_(std::clamp<std::size_t>(limit / 4, 1, 8)),
       make_(std::move(make)),
-      sink_(std::move(sink)) {}
+      sink_(std::move(sink)),
+      relief_([this](std::stop_token stop) { relieve(std::move(stop)); }) {}
 
 Workers::~Workers() { stop(); }
 
@@ -22,6 +23,7 @@ void Workers::no_retries() {
 void Workers::poke() {
   const AgentQueue::Depth depth = queue_.depth();
   const std::lock_guard lock(mutex_);
+  if (stopped_) return;
   for (std::size_t waiting = depth.main; waiting > queue_.idle(Lane::Main) && main_ < limit_; --waiting) {
     ++main_;
     start(Lane::Main);
@@ -35,6 +37,17 @@ void Workers::poke() {
 
 void Workers::start(Lane lane) {
   threads_.emplace_back([this, lane](std::stop_token stop) { work(lane, std::move(stop)); });
+}
+
+void Workers::relieve(std::stop_token stop) {
+  constexpr std::chrono::milliseconds kPatience{500};  // no run over an agent that answers takes so long to be followed
+  while (queue_.starved(kPatience, stop)) {
+    const std::lock_guard lock(mutex_);
+    for (std::size_t more = 0; more < limit_ && !stopped_ && main_ < 8 * limit_; ++more) {
+      ++main_;
+      start(Lane::Main);
+    }
+  }
 }
 
 void Workers::work(Lane lane, std::stop_token stop) {
@@ -54,9 +67,9 @@ void Workers::stop() {
   {
     const std::lock_guard lock(mutex_);
     threads.swap(threads_);
-    main_ = limit_;  // no more from here on
-    retry_ = retry_limit_;
+    stopped_ = true;
   }
+  relief_.request_stop();
   for (std::jthread& thread : threads) thread.request_stop();
 }
 

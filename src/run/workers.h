@@ -1,4 +1,5 @@
-// The threads that work on agents: started when there is work for them, never more than asked for.
+// The threads that work on agents: started when there is work for them, and no more than asked for, unless agents that
+// hang hold all of them: then as many again, up to eight times, so that those that answer do not wait for the rest.
 #pragma once
 
 #include <functional>
@@ -31,6 +32,7 @@ class Workers {
 
  private:
   void start(Lane lane);
+  void relieve(std::stop_token stop);
   void work(Lane lane, std::stop_token stop);
 
   AgentQueue& queue_;
@@ -40,9 +42,11 @@ class Workers {
   const Sink sink_;
   std::mutex mutex_;
   bool retries_ = true;
+  bool stopped_ = false;
   std::size_t main_ = 0;
   std::size_t retry_ = 0;
   std::vector<std::jthread> threads_;
+  std::jthread relief_;
 };
 
 }  // namespace muster::run

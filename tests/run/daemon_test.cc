@@ -163,6 +163,21 @@ TEST_F(DaemonTest, AHangingAgentDelaysNobody) {
   EXPECT_TRUE(eventually([&] { return !world_.ids("hang").empty(); }));
 }
 
+// Frozen agents hold their workers for a whole deadline: more of them than workers must not hold up the rest.
+TEST_F(DaemonTest, MoreHangingAgentsThanWorkersDelayNobody) {
+  parts_.settings.workers = 2;
+  std::vector<HostSlice> hosts;
+  for (int i = 0; i < 9; ++i) {
+    const std::string name = "hang" + std::to_string(i);
+    world_.set(name, Mood::Hanging);
+    hosts.push_back(on(name, {"h web 1"}));
+  }
+  hosts.push_back(on("z", {"t web 80"}));
+  start();
+  script_->say(all(hosts));
+  EXPECT_TRUE(eventually([&] { return world_.ids("z") == Ids{"muster:t:80"}; }, 5s));
+}
+
 TEST_F(DaemonTest, AFailingAgentIsTriedAgainAndHealed) {
   world_.set("a", Mood::Failing);
   start();
