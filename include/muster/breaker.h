@@ -3,9 +3,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "muster/host.h"
@@ -64,12 +66,18 @@ class Breaker {
   struct PerSource {
     std::map<AgentKey, std::uint64_t> unplanned;  // with the read that they wait for
     std::map<AgentKey, PerAgent> agents;
-    std::set<AgentKey> pending;           // of these, that hold something not yet judged
+    std::set<AgentKey> holding;           // of these, whose `absent` is not empty
+    std::set<AgentKey> pending;           // of those, with something not yet judged
+    std::size_t ours = 0;                 // sums over `agents`, so that a plan costs no walk over all of them
+    std::size_t waiting = 0;
     std::map<std::string, Time> removed;  // let through: agent url and service id
+    std::deque<std::pair<Time, std::string>> removals;  // the same, oldest first
   };
 
   void judge_source(const std::string& name, PerSource& source, Plan& plan, const Wanted& wanted, Time now);
-  bool over_limit(PerSource& source, Time now) const;
+  void take_in(const std::string& name, PerSource& source, const Plan& plan, const Wanted& wanted, Time now);
+  void forget_old(PerSource& source, Time now) const;
+  bool over_limit(const PerSource& source) const;
   bool believed(const Hold& hold, std::uint64_t reads, Time now) const;
 
   const BreakerSettings settings_;

@@ -13,6 +13,13 @@ std::string source_of(const Action& action) {
 
 bool by_absence(const Action& action) { return action.verb == Verb::Deregister && action.proof == Proof::Absent; }
 
+std::string key_of(const AgentKey& agent, const std::string& service_id) { return agent.url + " " + service_id; }
+
+std::uint64_t reads_of(const Wanted& wanted, const std::string& source) {
+  const auto found = wanted.reads.find(source);
+  return found == wanted.reads.end() ? 0 : found->second;
+}
+
 }  // namespace
 
 void Breaker::expect(const std::string& source, std::uint64_t read, const std::vector<AgentKey>& agents) {
@@ -30,7 +37,12 @@ void Breaker::forget(const AgentKey& agent) {
   skip(agent);
   silent_.erase(agent);
   for (auto& [name, source] : sources_) {
-    source.agents.erase(agent);
+    const auto known = source.agents.find(agent);
+    if (known == source.agents.end()) continue;
+    source.ours -= known->second.ours;
+    source.waiting -= known->second.absent.size();
+    source.agents.erase(known);
+    source.holding.erase(agent);
     source.pending.erase(agent);
   }
 }
@@ -42,59 +54,74 @@ Plan Breaker::judge(Plan plan, const Wanted& wanted, Time now) {
   return plan;
 }
 
-void Breaker::judge_source(const std::string& name, PerSource& source, Plan& plan, const Wanted& wanted, Time now) {
-  const auto reads = wanted.reads.find(name);
-  const std::uint64_t read = reads == wanted.reads.end() ? 0 : reads->second;
+// What the agent holds and is asked to give up now. What is still asked keeps the hold that it had; what is no longer
+// asked is forgotten, confirmations included; what was let through before and is still there was counted then.
+void Breaker::take_in(const std::string& name, PerSource& source, const Plan& plan, const Wanted& wanted, Time now) {
+  const std::uint64_t read = reads_of(wanted, name);
   const auto waited = source.unplanned.find(wanted.agent);  // a plan on older knowledge does not count
   if (waited != source.unplanned.end() && waited->second <= read) source.unplanned.erase(waited);
-  PerAgent& agent = source.agents[wanted.agent];
-  const auto ours = plan.ours.find(name);
-  agent.ours = ours == plan.ours.end() ? 0 : ours->second;
 
-  // What is still asked keeps the hold that it had; what is no longer asked is forgotten, confirmations included.
-  std::map<std::string, Hold> absent;
+  PerAgent next;
+  const auto ours = plan.ours.find(name);
+  if (ours != plan.ours.end()) next.ours = ours->second;
+  PerAgent& agent = source.agents[wanted.agent];
   for (const Action& action : plan.actions) {
-    if (!by_absence(action) || source_of(action) != name) continue;
-    const auto known = agent.absent.find(action.service.id);
-    absent[action.service.id] = known == agent.absent.end() ? Hold{now, read, false, false} : known->second;
+    const std::string& id = action.service.id;
+    if (!by_absence(action) || source_of(action) != name || source.removed.contains(key_of(wanted.agent, id))) continue;
+    const auto known = agent.absent.find(id);
+    next.absent[id] = known == agent.absent.end() ? Hold{now, read, false, false} : known->second;
   }
-  agent.absent = std::move(absent);
+  source.ours += next.ours - agent.ours;
+  source.waiting += next.absent.size() - agent.absent.size();
+  agent = std::move(next);
+}
+
+void Breaker::judge_source(const std::string& name, PerSource& source, Plan& plan, const Wanted& wanted, Time now) {
+  forget_old(source, now);
+  take_in(name, source, plan, wanted, now);
+  source.holding.erase(wanted.agent);
   source.pending.erase(wanted.agent);
-  if (agent.absent.empty()) return;
+  auto& absent = source.agents[wanted.agent].absent;
+  if (absent.empty()) return;
 
   const bool whole = source.unplanned.empty();
-  const bool tripped = over_limit(source, now);
+  const bool tripped = over_limit(source);
   std::vector<Action> allowed;
   for (Action& action : plan.actions) {
-    const auto hold = agent.absent.find(action.service.id);
-    if (!by_absence(action) || source_of(action) != name || hold == agent.absent.end()) {
+    const auto hold = absent.find(action.service.id);
+    if (!by_absence(action) || source_of(action) != name || hold == absent.end()) {
       allowed.push_back(std::move(action));
       continue;
     }
     hold->second.breaker = hold->second.breaker || (whole && tripped);
-    const bool pass = (whole && !tripped) || believed(hold->second, read, now);
-    if (pass) {
-      source.removed[wanted.agent.url + " " + action.service.id] = now;
-      agent.absent.erase(hold);
+    if ((whole && !tripped) || believed(hold->second, reads_of(wanted, name), now)) {
+      const std::string key = key_of(wanted.agent, action.service.id);
+      source.removed[key] = now;
+      source.removals.emplace_back(now, key);
+      absent.erase(hold);
+      --source.waiting;
       allowed.push_back(std::move(action));
     } else {
       plan.held.push_back({std::move(action), hold->second.breaker ? "breaker" : "pending"});
     }
   }
   plan.actions = std::move(allowed);
+  if (!absent.empty()) source.holding.insert(wanted.agent);
   const auto unjudged = [](const auto& entry) { return !entry.second.breaker; };
-  if (std::any_of(agent.absent.begin(), agent.absent.end(), unjudged)) source.pending.insert(wanted.agent);
+  if (std::any_of(absent.begin(), absent.end(), unjudged)) source.pending.insert(wanted.agent);
 }
 
-bool Breaker::over_limit(PerSource& source, Time now) const {
-  std::erase_if(source.removed, [&](const auto& entry) { return now - entry.second > settings_.window; });
-  std::size_t asked = source.removed.size();
-  std::size_t held = source.removed.size();
-  for (const auto& [key, agent] : source.agents) {
-    held += agent.ours;
-    for (const auto& [id, hold] : agent.absent) asked += source.removed.contains(key.url + " " + id) ? 0U : 1U;
+void Breaker::forget_old(PerSource& source, Time now) const {
+  while (!source.removals.empty() && now - source.removals.front().first > settings_.window) {
+    source.removed.erase(source.removals.front().second);
+    source.removals.pop_front();
   }
-  return asked > std::max<std::size_t>(settings_.least, held * settings_.percent / 100);
+}
+
+bool Breaker::over_limit(const PerSource& source) const {
+  const std::size_t gone = source.removals.size();
+  return gone + source.waiting >
+         std::max<std::size_t>(settings_.least, (gone + source.ours) * settings_.percent / 100);
 }
 
 bool Breaker::believed(const Hold& hold, std::uint64_t reads, Time now) const {
@@ -121,11 +148,7 @@ std::vector<AgentKey> Breaker::take_ripe() {
 
 std::vector<AgentKey> Breaker::holding() const {
   std::set<AgentKey> out;
-  for (const auto& [name, source] : sources_) {
-    for (const auto& [key, agent] : source.agents) {
-      if (!agent.absent.empty()) out.insert(key);
-    }
-  }
+  for (const auto& [name, source] : sources_) out.insert(source.holding.begin(), source.holding.end());
   return {out.begin(), out.end()};
 }
 
