@@ -36,6 +36,12 @@ constexpr Edge kEdges[] = {
     {Node::Framework, "name", Node::FrameworkName},
     {Node::Framework, "tasks", Node::Tasks},
     {Node::Framework, "unreachable_tasks", Node::LostTasks},
+    {Node::Framework, "completed_tasks", Node::CompletedTasks},
+    {Node::Root, "completed_frameworks", Node::CompletedFrameworks},
+    {Node::CompletedFramework, "completed_tasks", Node::CompletedTasks},
+    {Node::Completed, "id", Node::CompletedId},
+    {Node::Completed, "slave_id", Node::CompletedAgent},
+    {Node::Completed, "state", Node::CompletedState},
     {Node::Task, "id", Node::TaskId},
     {Node::Task, "name", Node::TaskName},
     {Node::Task, "framework_id", Node::TaskFramework},
@@ -111,6 +117,10 @@ Node element(Node array) {
     case Node::OrphanTasks:
     case Node::LostTasks:
       return Node::Task;
+    case Node::CompletedFrameworks:
+      return Node::CompletedFramework;
+    case Node::CompletedTasks:
+      return Node::Completed;
     case Node::Ports:
       return Node::Port;
     case Node::TaskLabels:
@@ -134,6 +144,8 @@ bool is_object(Node node) {
     case Node::Agent:
     case Node::Recovered:
     case Node::Framework:
+    case Node::CompletedFramework:
+    case Node::Completed:
     case Node::Task:
     case Node::Resources:
     case Node::Discovery:

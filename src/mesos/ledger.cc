@@ -48,6 +48,17 @@ bool knows_no_agent(const State& state) {
   return state.agents.empty() && (!state.recovered || state.recovered->empty());
 }
 
+// Masters list completed tasks for long and forget the oldest: neither may make a slice differ. Of what a read lists as
+// ended, what ran a read ago is news; what was told before stays told, as long as it is little.
+void keep_news(const Slice& before, Slice& now) {
+  constexpr std::size_t kKept = 512;
+  std::erase_if(now.ended, [&](const std::string& id) { return !before.instances.contains(id) && !holds(before.ended, id); });
+  if (before.ended.size() + now.ended.size() > kKept) return;
+  std::vector<std::string> told = before.ended;
+  std::erase_if(told, [&](const std::string& id) { return now.instances.contains(id); });
+  merge(now.ended, told);
+}
+
 }  // namespace
 
 Ledger::Ledger(LedgerSettings settings) : settings_(settings) {}
@@ -149,6 +160,7 @@ SlicePtr Ledger::settle(Host& host, Draft& draft, Time now) const {
   InstanceList& fresh = draft.slice.instances;
   fresh.seal();
   std::erase_if(draft.slice.ended, [&](const std::string& id) { return fresh.contains(id); });
+  if (host.slice) keep_news(*host.slice, draft.slice);
   std::erase_if(host.lost_since,
                 [&](const auto& lost) { return draft.slice.complete && !holds(draft.lost, lost.first); });
   std::vector<std::size_t> carried;

@@ -75,6 +75,11 @@ class Decoder {
     Node node = Node::None;
     bool array = false;
   };
+  struct CompletedTask {
+    std::string id;
+    std::string agent;
+    std::string state;
+  };
   // A task that came before its agent or the name of its framework.
   struct Late {
     std::string agent;
@@ -122,6 +127,7 @@ class Decoder {
   void end_agent();
   void end_framework();
   void end_task();
+  void end_completed();
   void end_label();
   void end_network();
   void keep(AgentTasks& tasks);
@@ -148,6 +154,7 @@ class Decoder {
   RecoveredAgent recovered_;
   std::string framework_id_;
   std::optional<std::string> framework_name_;
+  CompletedTask completed_;
   TaskDraft task_;
   StatusDraft status_;
   std::size_t addresses_before_ = 0;  // of status_ when the present network began
@@ -183,6 +190,9 @@ bool Decoder::begin() {
     case Node::Task:
       task_.reset();
       break;
+    case Node::Completed:
+      completed_ = {};
+      break;
     case Node::Status:
       status_ = {};
       break;
@@ -217,6 +227,9 @@ void Decoder::end(Node node) {
       break;
     case Node::Task:
       end_task();
+      break;
+    case Node::Completed:
+      end_completed();
       break;
     case Node::Port:
       task_.add_discovery_port(std::move(port_), port_number_);
@@ -282,6 +295,15 @@ void Decoder::on_text(Node node, std::string_view text) {
       break;
     case Node::FrameworkName:
       framework_name_ = text;
+      break;
+    case Node::CompletedId:
+      completed_.id = text;
+      break;
+    case Node::CompletedAgent:
+      completed_.agent = text;
+      break;
+    case Node::CompletedState:
+      completed_.state = text;
       break;
     case Node::TaskId:
       task_.instance.id = text;
@@ -421,6 +443,12 @@ void Decoder::end_task() {
   if (phase == Phase::Ended) tasks.ended.push_back(task_.instance.id);
   if (phase == Phase::Lost) tasks.lost.push_back(task_.instance.id);
   if (phase == Phase::Running || phase == Phase::Draining) keep(tasks);
+}
+
+// Only a proof of the end is taken from a completed task; one that cannot be read proves nothing and costs nothing.
+void Decoder::end_completed() {
+  if (completed_.id.empty() || completed_.agent.empty() || phase_of(completed_.state) != Phase::Ended) return;
+  state_.tasks[completed_.agent].ended.push_back(std::move(completed_.id));
 }
 
 void Decoder::keep(AgentTasks& tasks) {

@@ -400,6 +400,20 @@ TEST_F(MesosEndToEnd, ManyAbsencesAtOnceAreHeldUntilAnOperatorConfirms) {
   EXPECT_TRUE(eventually(kPatience, [&] { return cluster.catalog("web").empty(); })) << muster.log();
 }
 
+TEST_F(MesosEndToEnd, ManyExplicitEndsAreNeverHeld) {
+  Cluster cluster;
+  for (int i = 0; i < 20; ++i) {
+    cluster.mesos.start(task("web." + std::to_string(i), "web", i % 2 == 0 ? kHostA : kHostB, 31000 + i));
+  }
+  Muster muster(cluster.flags());
+  ASSERT_TRUE(eventually(kPatience, [&] { return cluster.catalog("web").size() == 20; })) << muster.log();
+  cluster.mesos.answer_body("not now", 503);  // all of them end between two reads
+  for (int i = 0; i < 18; ++i) cluster.mesos.kill("web." + std::to_string(i));
+  cluster.mesos.behave();
+  EXPECT_TRUE(eventually(kPatience, [&] { return cluster.catalog("web").size() == 2; })) << muster.log();
+  EXPECT_EQ(muster.log().find("breaker"), std::string::npos);
+}
+
 TEST_F(MesosEndToEnd, ServicesOfAHostThatLeftWhileMusterWasDownAreFoundAndRemoved) {
   Cluster cluster;
   cluster.mesos.start(task("web.1", "web", kHostA, 31001));

@@ -143,6 +143,35 @@ TEST_F(LedgerTest, NamesWhatEndedItself) {
 }
 
 // The recorded failover: a frozen agent, a restarted leader.
+// Between two reads tasks end and are listed as completed: that is the master's own word, and never an absence.
+TEST_F(LedgerTest, TakesACompletedTaskForEndedAlsoAfterARestart) {
+  MesosCluster mesos = cluster();
+  mesos.completed = {task("x", "10.0.0.1")};
+  mesos.completed.back().state = "TASK_KILLED";
+  EXPECT_EQ(slice(fold(mesos), "10.0.0.1")->ended, Strings{"x"}) << "the first read: what ended while we were away";
+  mesos.completed.push_back(mesos.tasks[0]);
+  mesos.completed.back().state = "TASK_FINISHED";
+  mesos.tasks.erase(mesos.tasks.begin());
+  EXPECT_EQ(slice(fold(mesos), "10.0.0.1")->ended, (Strings{"a", "x"}));
+}
+
+TEST_F(LedgerTest, AListOfCompletedTasksThatTurnsOverChangesNoSlice) {
+  MesosCluster mesos = cluster();
+  mesos.completed = {task("x", "10.0.0.1")};
+  mesos.completed.back().state = "TASK_KILLED";
+  const SlicePtr before = slice(fold(mesos), "10.0.0.1");
+  mesos.completed = {task("batch.1", "10.0.0.1"), task("batch.2", "10.0.0.1")};  // came and went between two reads
+  for (MesosTask& each : mesos.completed) each.state = "TASK_FINISHED";
+  EXPECT_EQ(slice(fold(mesos), "10.0.0.1"), before);
+}
+
+TEST_F(LedgerTest, ACompletedTaskThatIsOnlyLostProvesNothing) {
+  MesosCluster mesos = cluster();
+  mesos.completed = {task("x", "10.0.0.1")};
+  mesos.completed.back().state = "TASK_LOST";
+  EXPECT_EQ(slice(fold(mesos), "10.0.0.1")->ended, Strings{});
+}
+
 TEST_F(LedgerTest, RemovesNothingDuringTheRecordedFailover) {
   const Update before = fold(recorded("state.json"));
   const Strings one = tasks(before, "127.0.0.11");
