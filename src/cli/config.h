@@ -21,7 +21,7 @@ struct ConfigItem {
 //   # comment
 //   refresh = 10s                     a bare value runs to the end of the line or to " #", and is never split
 //   zk = "zk://h1:2181,h2:2181/mesos" double quotes know \" \\ \n \t, single quotes keep every character
-//   blacklist = ['task\..*', "x"]     arrays of quoted or bare values, over several lines if need be
+//   blacklist = ['^task-.*', "x"]     arrays of quoted or bare values, over several lines if need be
 // Error (Fault::Leave): "LINE: what is wrong; what would be right", without the file's name.
 Result<std::vector<ConfigItem>> parse_config(std::string_view text);
 

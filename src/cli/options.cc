@@ -17,7 +17,7 @@ namespace {
 
 constexpr char kExamples[] =
     "  Mesos, leader found through ZooKeeper:\n"
-    "    muster --zk=zk://zk1:2181,zk2:2181/mesos --blacklist='^task\\.'\n"
+    "    muster --zk=zk://zk1:2181,zk2:2181/mesos --blacklist='^task-'\n"
     "  See what would change, without writing:\n"
     "    muster --zk=zk://zk1:2181/mesos --once --dry-run\n"
     "  In place of mesos-consul, with its ids, names and checks:\n"

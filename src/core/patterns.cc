@@ -80,26 +80,4 @@ std::vector<std::string> Patterns::without_group() const {
   return out;
 }
 
-std::optional<char> impossible_literal(std::string_view pattern, std::string_view also) {
-  constexpr std::string_view kMeta = R"(\.+*?()|[]{}^$)";
-  // Flags may fold case; classes, alternatives and counts may avoid the character; a quantifier behind one that is not
-  // ASCII covers more than its last byte. No verdict on those.
-  if (pattern.find_first_of("|[\\{") != std::string_view::npos) return std::nullopt;
-  if (pattern.find("(?") != std::string_view::npos) return std::nullopt;
-  if (std::any_of(pattern.begin(), pattern.end(), [](char c) { return (c & 0x80) != 0; })) return std::nullopt;
-  const auto possible = [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || also.find(c) != std::string_view::npos;
-  };
-  for (std::size_t i = 0; i < pattern.size(); ++i) {
-    const char c = pattern[i];
-    if (kMeta.find(c) != std::string_view::npos || possible(c)) continue;
-    const char next = i + 1 < pattern.size() ? pattern[i + 1] : '\0';
-    if (next == '?' || next == '*') continue;
-    // A quantifier behind an enclosing group may make it optional as well.
-    if (pattern.find(")?", i) != std::string_view::npos || pattern.find(")*", i) != std::string_view::npos) continue;
-    return c;
-  }
-  return std::nullopt;
-}
-
 }  // namespace muster

@@ -33,8 +33,4 @@ class Patterns {
   std::unique_ptr<Compiled> compiled_;
 };
 
-// A literal character in `pattern` that no text made only of [0-9a-z-] and `also` can hold, if every match needs one.
-// Errs on the side of nullopt: alternatives, classes and optional parts are given the benefit of the doubt.
-std::optional<char> impossible_literal(std::string_view pattern, std::string_view also);
-
 }  // namespace muster

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/impossible.h"
 #include "core/patterns.h"
 #include "core/text.h"
 
