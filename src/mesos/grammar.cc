@@ -165,4 +165,10 @@ bool is_object(Node node) {
   }
 }
 
+bool is_census(Node node) { return is_counted(element(node)); }
+
+bool is_counted(Node node) {
+  return node == Node::Agent || node == Node::Recovered || node == Node::Framework || node == Node::Task;
+}
+
 }  // namespace muster::mesos

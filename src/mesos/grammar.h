@@ -86,5 +86,9 @@ Node child(Node in, std::string_view key);
 Node element(Node array);
 // Whether the node is an object of ours.
 bool is_object(Node node);
+// Whether the node lists agents or tasks that may run, or is one of those listed: if one is lost on the way, an absence
+// proves nothing.
+bool is_census(Node node);
+bool is_counted(Node node);
 
 }  // namespace muster::mesos

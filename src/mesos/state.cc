@@ -49,11 +49,12 @@ class Decoder {
   }
   bool StartObject() {
     const Node node = next();
+    if (is_census(node)) reject_item("a list of agents, frameworks or tasks is an object");
     return push({is_object(node) ? node : Node::None, false}) && begin();
   }
   bool StartArray() {
     const Node node = next();
-    if (node == Node::Task) reject_item("a task is not an object");
+    if (is_counted(node)) reject_item("an agent, framework or task is an array");
     return push({element(node) != Node::None ? node : Node::None, true}) && begin();
   }
   bool EndObject(rapidjson::SizeType) {
@@ -101,10 +102,11 @@ class Decoder {
   // Every value that is neither object nor array passes here; leaves what it is in target_.
   bool scalar() {
     stream_.token_done();
-    if (top().array) {
-      target_ = Node::None;
-      if (element(top().node) == Node::Task) reject_item("a task is not an object");
+    const Node node = next();
+    if (is_census(node) || is_counted(node)) {
+      reject_item("an agent, framework or task, or a list of them, is a bare value");
     }
+    if (top().array) target_ = Node::None;
     return true;
   }
   bool number(double value) {
@@ -154,6 +156,7 @@ class Decoder {
   RecoveredAgent recovered_;
   std::string framework_id_;
   std::optional<std::string> framework_name_;
+  bool framework_told_ = false;  // its tasks
   CompletedTask completed_;
   TaskDraft task_;
   StatusDraft status_;
@@ -186,6 +189,10 @@ bool Decoder::begin() {
     case Node::Framework:
       framework_id_.clear();
       framework_name_.reset();
+      framework_told_ = false;
+      break;
+    case Node::Tasks:
+      framework_told_ = true;
       break;
     case Node::Task:
       task_.reset();
@@ -220,6 +227,7 @@ void Decoder::end(Node node) {
       end_agent();
       break;
     case Node::Recovered:
+      if (recovered_.id.empty()) reject_item("a recovered agent has no id");
       state_.recovered->push_back(std::move(recovered_));
       break;
     case Node::Framework:
@@ -397,6 +405,7 @@ void Decoder::end_agent() {
 }
 
 void Decoder::end_framework() {
+  if (!framework_told_) reject_item("framework " + framework_id_.substr(0, 100) + " does not tell its tasks");
   if (framework_id_.empty() || !framework_name_) return;
   state_.groups.insert_or_assign(std::move(framework_id_), *std::move(framework_name_));
 }

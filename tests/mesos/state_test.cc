@@ -317,7 +317,54 @@ TEST(BadItems, CostOnlyThemselves) {
   EXPECT_FALSE(state.whole) << "a task names no agent";
   ASSERT_EQ(state.agents.size(), 2U);
   EXPECT_FALSE(state.agents[1].pid);
-  EXPECT_EQ(state.rejections.size(), 8U);
+  EXPECT_EQ(state.rejections.size(), 9U);
+}
+
+// Each of these once passed for a whole answer, and running services were removed as absent from it.
+TEST(BadItems, InPlaceOfAListOfAgentsOrTasksLeaveNoProofOfAnAbsence) {
+  const char* const cases[][2] = {
+      {"/frameworks/0", "\"x\""},
+      {"/frameworks/0", "[]"},
+      {"/frameworks/0", "null"},
+      {"/frameworks/0", "{\"id\":\"f\"}"},
+      {"/frameworks/0/tasks", "null"},
+      {"/frameworks/0/tasks", "{}"},
+      {"/frameworks/0/tasks", "\"none\""},
+      {"/frameworks/0/tasks", "0"},
+      {"/frameworks/0/tasks/0", "{}"},
+      {"/frameworks/0/unreachable_tasks", "null"},
+      {"/frameworks/0/unreachable_tasks", "{}"},
+      {"/orphan_tasks", "null"},
+      {"/orphan_tasks", "{}"},
+      {"/orphan_tasks", "[5]"},
+      {"/slaves/0", "\"S0\""},
+      {"/slaves/0", "[]"},
+      {"/slaves/0", "null"},
+      {"/recovered_slaves", "null"},
+      {"/recovered_slaves", "{}"},
+      {"/recovered_slaves", "[\"S1\"]"},
+      {"/recovered_slaves", "[{}]"},
+  };
+  for (const auto& [where, what] : cases) {
+    Json doc = document(Json::array({task("a")}));
+    ASSERT_TRUE(must_decode(doc.dump()).whole);
+    doc[Json::json_pointer(where)] = Json::parse(what);
+    const State state = must_decode(doc.dump());
+    EXPECT_FALSE(state.whole) << where << " = " << what;
+    EXPECT_FALSE(state.rejections.empty()) << where << " = " << what << ": nobody is told why";
+  }
+}
+
+// Lists that muster does without must not cost the proof of an absence for ever.
+TEST(BadItems, ElsewhereTakeNothingFromAnAbsence) {
+  for (const char* where : {"/frameworks/0/completed_tasks", "/completed_frameworks", "/unregistered_frameworks",
+                            "/frameworks/0/executors", "/frameworks/0/tasks/0/statuses"}) {
+    for (const char* what : {"null", "{}", "[5]", "[[]]", "5"}) {
+      Json doc = document(Json::array({task("a")}));
+      doc[Json::json_pointer(where)] = Json::parse(what);
+      EXPECT_TRUE(must_decode(doc.dump()).whole) << where << " = " << what;
+    }
+  }
 }
 
 TEST(BadDocuments, AreErrorsThatKeepTheLastState) {
