@@ -64,7 +64,8 @@ Result<std::vector<AgentKey>> find_agents(const Program& program, std::vector<Ag
 // `lock` may be null.
 std::unique_ptr<Agents> make_agents(const Program& program, bool writes, const std::shared_ptr<run::Lock>& lock,
                                     const std::shared_ptr<consul::Census>& census,
-                                    const std::shared_ptr<consul::Identities>& identities) {
+                                    const std::shared_ptr<consul::Identities>& identities,
+                                    std::function<bool(const AgentKey&)> serves) {
   const cli::Options& options = program.settings->options;
   const consul::Permit permit = lock ? [lock] { return lock->permit(); } : consul::Permit();
   const Owner owner{options.rules.owner, options.rules.service_id_prefix};
@@ -79,8 +80,8 @@ std::unique_ptr<Agents> make_agents(const Program& program, bool writes, const s
                                                         identities);
     }
   }
-  return std::make_unique<consul::SightedAgents>(std::move(agents), owner,
-                                                 [=] { return writes && (!permit || permit()); });
+  const auto may_write = [=] { return writes && (!permit || permit()); };
+  return std::make_unique<consul::SightedAgents>(std::move(agents), owner, may_write, std::move(serves));
 }
 
 // Null where there is nothing to watch: a single pass, or hosts without agents.
@@ -131,8 +132,9 @@ Result<run::Parts> make_parts(const Program& program, bool dry) {
   parts.lock = run::make_lock(parts.settings, options.rules.owner, options.consul, program.credentials);
   const auto census = std::make_shared<consul::Census>();
   const auto identities = std::make_shared<consul::Identities>(10 * parts.settings.audit_interval);
-  parts.make_agents = [&program, writes = !parts.settings.dry_run, lock = parts.lock, census, identities] {
-    return make_agents(program, writes, lock, census, identities);
+  parts.make_agents = [&program, writes = !parts.settings.dry_run, lock = parts.lock, census,
+                       identities](std::function<bool(const AgentKey&)> serves) {
+    return make_agents(program, writes, lock, census, identities, std::move(serves));
   };
   parts.find_agents = [&](const std::vector<AgentKey>& ask, std::stop_token stop) {
     return find_agents(program, ask, stop);

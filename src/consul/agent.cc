@@ -59,6 +59,11 @@ std::string path_of(const Action& action) {
   return deregister_path(service.id);
 }
 
+bool removes_canary(const Action& action) {
+  const auto source = action.marks.find(kMetaSource);
+  return action.verb == Verb::Deregister && source != action.marks.end() && source->second == kCanarySource;
+}
+
 class HttpAgent : public Agent {
  public:
   HttpAgent(Peer peer, const Permit& permit) : peer_(std::move(peer)), permit_(permit) {}
@@ -87,6 +92,7 @@ Result<Actual> HttpAgent::read(std::stop_token stop) {
 Applied HttpAgent::apply(const Plan& plan, std::stop_token stop) {
   Applied applied;
   for (const Action& action : plan.actions) {
+    if (removes_canary(action) && !applied.failures.empty()) break;  // what was refused must be found again
     auto done = perform(action, stop);
     if (done) {
       applied.done.push_back(action);

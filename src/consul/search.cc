@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "consul/peer.h"
 #include "muster/service.h"
 
 namespace muster::consul {
@@ -28,16 +29,20 @@ std::string filter_literal(std::string_view value) {
 
 Result<std::vector<Found>> find_canaries(net::HttpClient& client, const Credentials& credentials, const AgentKey& through,
                                          const std::string& owner, std::stop_token stop) {
+  Peer peer(client, credentials, through.url);
   const std::string filter = std::string("ServiceMeta.") + kMetaOwner + " == " + filter_literal(owner);
-  net::Request request{.base = through.url,
-                       .path = std::string("/v1/catalog/service/") + kCanaryName + "?filter=" + net::escape(filter)};
-  if (const std::string token = credentials.token(); !token.empty()) request.headers.push_back("X-Consul-Token: " + token);
-  const auto answer = client.send(request, std::move(stop));
-  if (!answer) return tl::unexpected(answer.error());
-  if (answer->status != 200) {
-    return fail(Fault::Retry, through.url + ": search for canaries: " + std::to_string(answer->status));
+  const auto body =
+      peer.get(std::string("/v1/catalog/service/") + kCanaryName + "?filter=" + net::escape(filter), stop);
+  if (!body) return tl::unexpected(body.error());
+  auto found = decode_canaries(*body, owner);
+  if (!found || !found->empty()) return found;
+  // Nothing, or nothing that we may see? Every catalog has nodes, if only its servers.
+  const auto nodes = peer.get("/v1/catalog/nodes", stop);
+  if (!nodes) return tl::unexpected(nodes.error());
+  if (json::parse(*nodes, nullptr, false).empty()) {
+    return fail(Fault::Retry, through.url + ": the catalog shows no node; give the token node:read and service:read");
   }
-  return decode_canaries(answer->body, owner);
+  return found;
 }
 
 Result<std::vector<Found>> decode_canaries(std::string_view body, std::string_view owner) {

@@ -10,12 +10,12 @@ namespace {
 
 class SightedAgent : public Agent {
  public:
-  SightedAgent(std::unique_ptr<Agent> agent, Service canary, const std::function<bool()>& may_write)
-      : agent_(std::move(agent)), canary_(std::move(canary)), may_write_(may_write) {}
+  SightedAgent(std::unique_ptr<Agent> agent, Service canary, const std::function<bool()>& may_write, bool serves)
+      : agent_(std::move(agent)), canary_(std::move(canary)), may_write_(may_write), serves_(serves) {}
 
   Result<Actual> read(std::stop_token stop) override {
     auto first = agent_->read(stop);
-    if (!first || sees_canary(*first) || !may_write_()) return first;
+    if (!first || sees_canary(*first) || !serves_ || !may_write_()) return first;
     Plan plan;
     plan.actions.push_back({Verb::Register, canary_, "", "canary", Proof::Unproven, {}});
     Applied applied = agent_->apply(plan, stop);
@@ -38,15 +38,16 @@ class SightedAgent : public Agent {
   const std::unique_ptr<Agent> agent_;
   const Service canary_;
   const std::function<bool()>& may_write_;
+  const bool serves_;
 };
 
 }  // namespace
 
-SightedAgents::SightedAgents(std::unique_ptr<Agents> agents, Owner owner, std::function<bool()> may_write)
-    : agents_(std::move(agents)), owner_(std::move(owner)), may_write_(std::move(may_write)) {}
+SightedAgents::SightedAgents(std::unique_ptr<Agents> agents, Owner owner, std::function<bool()> may_write, Serves serves)
+    : agents_(std::move(agents)), owner_(std::move(owner)), may_write_(std::move(may_write)), serves_(std::move(serves)) {}
 
 std::unique_ptr<Agent> SightedAgents::at(const AgentKey& key) {
-  return std::make_unique<SightedAgent>(agents_->at(key), make_canary(key, owner_), may_write_);
+  return std::make_unique<SightedAgent>(agents_->at(key), make_canary(key, owner_), may_write_, serves_(key));
 }
 
 }  // namespace muster::consul

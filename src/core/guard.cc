@@ -23,6 +23,7 @@ Proof proof_of(const Meta& marks, const Wanted& wanted) {
     const Slice& slice = *each.slice;
     if (slice.instances.contains(instance)) return Proof::Rules;
     if (std::binary_search(slice.ended.begin(), slice.ended.end(), instance)) return Proof::Ended;
+    if (std::binary_search(slice.doubtful.begin(), slice.doubtful.end(), instance)) return Proof::Unproven;
     return slice.complete ? Proof::Absent : Proof::Unproven;
   }
   const bool settled = std::find(wanted.settled.begin(), wanted.settled.end(), source) != wanted.settled.end();

@@ -65,8 +65,12 @@ Ledger::Ledger(LedgerSettings settings) : settings_(settings) {}
 
 bool Ledger::another_cluster(const State& state) const {
   if (agents_.empty() || knows_no_agent(state)) return false;
+  if (!cluster_.empty() && state.master.cluster == cluster_) return false;
+  // An agent that lost its work folder comes back under a new id, at its old address.
+  std::set<std::pair<std::string_view, std::uint16_t>> places;
+  for (const auto& [id, agent] : agents_) places.emplace(agent.pid.ip, agent.pid.port);
   for (const AgentInfo& agent : state.agents) {
-    if (agents_.contains(agent.id)) return false;
+    if (agents_.contains(agent.id) || (agent.pid && places.contains({agent.pid->ip, agent.pid->port}))) return false;
   }
   for (const std::string_view id : recovered_ids(state)) {
     if (agents_.contains(std::string(id))) return false;
@@ -78,6 +82,7 @@ void Ledger::note_election(const State& state, const Moment& moment) {
   if (reads_ == 0) first_read_ = moment.now;
   if (reads_ == 0 || state.master.elected_time != elected_time_) elected_seen_ = moment.now;
   elected_time_ = state.master.elected_time;
+  cluster_ = state.master.cluster;
   ++reads_;
   const auto age = std::max<std::chrono::nanoseconds>(moment.elected_for, moment.now - elected_seen_);
   young_ = age < settings_.failover_grace;
@@ -100,6 +105,7 @@ void Ledger::add_registered(State& state, Drafts& drafts, Time now) {
       append(draft.slice.instances, tasks->second.running);
       merge(draft.slice.ended, tasks->second.ended);
       merge(draft.lost, tasks->second.lost);
+      merge(draft.pending, tasks->second.pending);
       draft.settled = draft.settled && tasks->second.whole;
     }
     draft.slice.instances.add(make_agent(agent, pid));
@@ -149,10 +155,19 @@ Domain Ledger::domain_of(const State& state, const Drafts& drafts, Time now) con
   return settled ? Domain::All : Domain::Listed;
 }
 
-bool Ledger::carries(Host& host, const Draft& draft, const std::string& id, Time now) const {
+void Ledger::doubt(Host& host, Draft& draft, Time now) const {
+  std::erase_if(host.lost_since,
+                [&](const auto& lost) { return draft.slice.complete && !holds(draft.lost, lost.first); });
+  std::erase_if(draft.lost, [&](const std::string& id) {
+    return now - host.lost_since.try_emplace(id, now).first->second >= settings_.lost_grace;
+  });
+  draft.slice.doubtful = draft.lost;
+  merge(draft.slice.doubtful, draft.pending);
+}
+
+bool Ledger::carries(Host& host, const Draft& draft, const std::string& id) const {
   if (holds(draft.slice.ended, id)) return false;
-  if (!draft.slice.complete) return true;
-  if (holds(draft.lost, id)) return now - host.lost_since.try_emplace(id, now).first->second < settings_.lost_grace;
+  if (!draft.slice.complete || holds(draft.lost, id)) return true;
   return ++host.misses[id] < settings_.misses_before_remove;
 }
 
@@ -161,13 +176,12 @@ SlicePtr Ledger::settle(Host& host, Draft& draft, Time now) const {
   fresh.seal();
   std::erase_if(draft.slice.ended, [&](const std::string& id) { return fresh.contains(id); });
   if (host.slice) keep_news(*host.slice, draft.slice);
-  std::erase_if(host.lost_since,
-                [&](const auto& lost) { return draft.slice.complete && !holds(draft.lost, lost.first); });
+  doubt(host, draft, now);
   std::vector<std::size_t> carried;
   std::map<std::string, int> misses;
   for (std::size_t i = 0; host.slice && i < host.slice->instances.size(); ++i) {
     const std::string_view id = host.slice->instances.id(i);
-    if (fresh.contains(id) || !carries(host, draft, std::string(id), now)) continue;
+    if (fresh.contains(id) || !carries(host, draft, std::string(id))) continue;
     carried.push_back(i);
     if (const auto missed = host.misses.find(std::string(id)); missed != host.misses.end()) misses.insert(*missed);
   }

@@ -40,7 +40,10 @@ class Ledger {
   //   its host's slice is incomplete and holds the last good instances;
   // - an answer without any agent proves nothing at all; one without `recovered_slaves` (before Mesos 1.2) proves
   //   nothing while the election is young;
-  // - agents none of which we know are those of another cluster: Fault::Keep, and nothing changes.
+  // - agents none of which we know, by id or address, in a cluster of another name or none are those of another
+  //   cluster: Fault::Keep, and nothing changes;
+  // - a task that is listed as lost is doubtful until its grace has run out, also when we never saw it running;
+  // - `masters` is the whole list of them: one that is no longer in it has ended, and none is held from before.
   // Slices that did not change are the same objects as before.
   Result<Update> fold(State state, const Masters& masters, const Moment& moment);
 
@@ -57,12 +60,15 @@ class Ledger {
   struct Host {
     SlicePtr slice;
     std::map<std::string, int> misses;       // of carried tasks: reads that should have had them
-    std::map<std::string, Time> lost_since;  // of tasks in a state that proves nothing
+    std::map<std::string, Time> lost_since;  // of tasks in a state that proves nothing, whether we knew them or not
+    std::vector<std::string> masters;        // ids of the masters that it had, sorted
   };
   // One host while a read is folded.
   struct Draft {
     Slice slice;
     std::vector<std::string> lost;
+    std::vector<std::string> pending;
+    std::vector<std::string> masters;
     bool spoken_for = false;  // an agent's word is in it, if only the word that it is gone
     bool settled = true;      // every agent that we know on it has spoken
   };
@@ -74,12 +80,14 @@ class Ledger {
   void add_absent(State& state, Drafts& drafts, Time now);
   Domain domain_of(const State& state, const Drafts& drafts, Time now) const;
   SlicePtr settle(Host& host, Draft& draft, Time now) const;
-  bool carries(Host& host, const Draft& draft, const std::string& id, Time now) const;
+  void doubt(Host& host, Draft& draft, Time now) const;
+  bool carries(Host& host, const Draft& draft, const std::string& id) const;
 
   LedgerSettings settings_;
   std::map<std::string, KnownAgent> agents_;  // by agent id
   std::map<std::string, Host> hosts_;         // by ip
   std::map<std::string, std::string, std::less<>> groups_;
+  std::string cluster_;  // its name; empty: not told
   double elected_time_ = 0;
   Time elected_seen_{};  // when we first read of this election
   Time first_read_{};

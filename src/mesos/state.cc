@@ -450,6 +450,7 @@ void Decoder::end_task() {
   AgentTasks& tasks = found->second;
   const Phase phase = top().node == Node::LostTasks ? Phase::Lost : phase_of(task_.state);
   if (phase == Phase::Ended) tasks.ended.push_back(task_.instance.id);
+  if (phase == Phase::Pending) tasks.pending.push_back(task_.instance.id);
   if (phase == Phase::Lost) tasks.lost.push_back(task_.instance.id);
   if (phase == Phase::Running || phase == Phase::Draining) keep(tasks);
 }
@@ -503,6 +504,7 @@ Result<State> Decoder::take() {
   for (auto& [id, tasks] : state_.tasks) {
     std::sort(tasks.ended.begin(), tasks.ended.end());
     std::sort(tasks.lost.begin(), tasks.lost.end());
+    std::sort(tasks.pending.begin(), tasks.pending.end());
   }
   return std::move(state_);
 }

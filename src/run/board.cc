@@ -74,6 +74,12 @@ void Board::visit(const AgentKey& agent) {
   agents_[agent];
 }
 
+bool Board::serves(const AgentKey& agent) const {
+  const std::lock_guard lock(mutex_);
+  const auto served = agents_.find(agent);
+  return served != agents_.end() && !served->second.empty();
+}
+
 std::vector<AgentKey> Board::hostless() const {
   const std::lock_guard lock(mutex_);
   std::vector<AgentKey> out;

@@ -33,6 +33,7 @@ class Board {
   std::vector<AgentKey> agents() const;
   // An agent that may hold something of ours though no source mentions it.
   void visit(const AgentKey& agent);
+  bool serves(const AgentKey& agent) const;
   // Those that serve no host.
   std::vector<AgentKey> hostless() const;
   // After a clean run: an agent that serves no host any more need not be visited again.

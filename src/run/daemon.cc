@@ -41,7 +41,11 @@ Daemon::Daemon(Parts parts)
       guard_(parts_.policy, parts_.settings.breaker, permission(parts_)),
       journal_(names(parts_.sources), parts_.settings.once),
       workers_(
-          queue_, parts_.settings.workers, [this] { return Reconciler(board_, rules_, guard_, parts_.make_agents()); },
+          queue_, parts_.settings.workers,
+          [this] {
+            const auto serves = [this](const AgentKey& agent) { return board_.serves(agent); };
+            return Reconciler(board_, rules_, guard_, parts_.make_agents(serves));
+          },
           [this](const Report& each) { report(each); }) {}
 
 Daemon::~Daemon() = default;
@@ -118,7 +122,10 @@ void Daemon::audit(std::stop_token stop) {
 // other removal. One that the catalog no longer knows either, and that does not answer, is a host that is gone.
 Result<bool> Daemon::search(const std::stop_token& stop) {
   if (!parts_.find_agents) return true;
-  const auto found = parts_.find_agents(board_.agents(), stop);
+  std::vector<AgentKey> ask = board_.agents();
+  std::stable_partition(ask.begin(), ask.end(), [this](const AgentKey& agent) { return !journal_.failing(agent); });
+  const auto found = parts_.find_agents(ask, stop);
+  journal_.search(found ? "" : found.error().message);
   if (!found) return tl::unexpected(found.error());
   if (found->empty()) return false;  // an empty answer may be a token without rights
   const std::set<AgentKey> standing(found->begin(), found->end());
@@ -139,6 +146,7 @@ Result<bool> Daemon::search(const std::stop_token& stop) {
 
 void Daemon::drop(const AgentKey& agent) {
   board_.retire(agent);
+  follow();  // before the watch can mark it again for what we have just removed
   journal_.forget(agent);
   guard_.forget(agent);
 }
@@ -234,10 +242,7 @@ int Daemon::run_once(Signals& signals) {
   clock.request_stop();
   clock.join();
   const auto searched = search(all.get_token());
-  if (!searched && parts_.policy.cleanup) {
-    log::error("search", {{"error", searched.error().message}});
-    all.request_stop();
-  }
+  if (!searched && parts_.policy.cleanup) all.request_stop();
   const bool interrupted = silent > 0 || !queue_.drained(all.get_token()) || all.stop_requested();
   interrupt.request_stop();
   workers_.stop();

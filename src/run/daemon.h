@@ -34,7 +34,8 @@ struct Parts {
   RunSettings settings;
   std::vector<NamedSource> sources;
   Resolver resolver;
-  std::function<std::unique_ptr<Agents>()> make_agents;  // one a worker thread
+  // One a worker thread; `serves` tells whether an agent serves any host now.
+  std::function<std::unique_ptr<Agents>(std::function<bool(const AgentKey&)> serves)> make_agents;
   std::shared_ptr<const Rules> rules;
   GuardPolicy policy;
   std::shared_ptr<Lock> lock;  // null: this muster always acts. A dry run never takes it

@@ -155,6 +155,12 @@ void Journal::forget(const AgentKey& agent) {
   agents_.erase(agent);
 }
 
+void Journal::search(const std::string& error) {
+  const std::lock_guard lock(mutex_);
+  if (!error.empty() && search_error_.empty()) log::warn("search", {{"error", error}});
+  search_error_ = error;
+}
+
 bool Journal::failing(const AgentKey& agent) const {
   const std::lock_guard lock(mutex_);
   const auto found = agents_.find(agent);
@@ -198,6 +204,7 @@ web::Readiness Journal::readiness() const {
       if (out.details.size() <= 40) out.details.push_back(remark.text);
     }
   }
+  if (!search_error_.empty()) out.details.push_back("search for orphans: " + search_error_);
   for (const auto& [reason, count] : sums.held) out.details.push_back("held: " + std::to_string(count) + " " + reason);
   if (sums.conflicts > 0) out.details.push_back("conflicts: " + std::to_string(sums.conflicts));
   return out;

@@ -23,6 +23,8 @@ class Journal {
   void source(const std::string& name, const Result<Update>& answer);
   void record(const Report& report);
   void forget(const AgentKey& agent);
+  // How the last search for agents that no source mentions went; empty: well.
+  void search(const std::string& error);
 
   struct Totals {
     std::size_t agents = 0;   // that were visited
@@ -58,6 +60,7 @@ class Journal {
 
   const bool keep_plans_;
   mutable std::mutex mutex_;
+  std::string search_error_;
   std::map<std::string, SourceState> sources_;
   std::map<AgentKey, AgentState> agents_;
 };

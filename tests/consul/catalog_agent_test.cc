@@ -375,7 +375,7 @@ TEST(CatalogUnderAcls, TakesADeniedReadForBlindnessAndNotForAnEmptyHost) {
     SightedAgents agents(std::make_unique<CatalogAgents>(
                              settings, Credentials::load(settings).value(), kOwner.id, [&] { return proof; },
                              std::make_shared<Census>()),
-                         kOwner, [] { return true; });
+                         kOwner, [] { return true; }, [](const AgentKey&) { return true; });
     return agents.at({"catalog://10.9.0.1"})->read({});
   };
   const std::string all =

@@ -72,7 +72,7 @@ class DaemonTest : public testing::Test {
   DaemonTest() : script_(std::make_shared<ScriptedSource::Script>()) {
     parts_.sources.push_back({"mesos", std::make_unique<ScriptedSource>(script_)});
     parts_.resolver = [](const HostRef& host) { return AgentKey{host.ip}; };
-    parts_.make_agents = [this] { return std::make_unique<MemoryAgents>(world_); };
+    parts_.make_agents = [this](const auto&) { return std::make_unique<MemoryAgents>(world_); };
     parts_.rules = notation::rules(notation::modern());
     parts_.reload = [this] {
       const std::lock_guard lock(mutex_);
