@@ -36,11 +36,13 @@ class InstanceList {
 };
 
 // Unknown is not empty. Registrations follow `instances` always, also while the source is down. A removal needs the id
-// in `ended`, or its absence from `instances` while `complete`.
+// in `ended`, or its absence from `instances` and `doubtful` while `complete`.
 struct Slice {
   InstanceList instances;          // the last good knowledge
   bool complete = false;           // a full read begun after every listed event says that there is nothing else
   std::vector<std::string> ended;  // sorted ids that the scheduler itself reported as over
+  // Sorted ids that the scheduler lists in a state that proves nothing: no reason to register them, and none to remove.
+  std::vector<std::string> doubtful;
   friend bool operator==(const Slice&, const Slice&) = default;
 };
 

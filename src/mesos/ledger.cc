@@ -52,7 +52,8 @@ bool knows_no_agent(const State& state) {
 // ended, what ran a read ago is news; what was told before stays told, as long as it is little.
 void keep_news(const Slice& before, Slice& now) {
   constexpr std::size_t kKept = 512;
-  std::erase_if(now.ended, [&](const std::string& id) { return !before.instances.contains(id) && !holds(before.ended, id); });
+  std::erase_if(now.ended,
+                [&](const std::string& id) { return !before.instances.contains(id) && !holds(before.ended, id); });
   if (before.ended.size() + now.ended.size() > kKept) return;
   std::vector<std::string> told = before.ended;
   std::erase_if(told, [&](const std::string& id) { return now.instances.contains(id); });
@@ -149,7 +150,9 @@ Domain Ledger::domain_of(const State& state, const Drafts& drafts, Time now) con
     if (!agent.pid) return Domain::Listed;
   }
   for (const auto& [id, tasks] : state.tasks) {
-    if (!tasks.running.empty() && !agents_.contains(id)) return Domain::Listed;
+    if (agents_.contains(id)) continue;
+    const bool doubtful = !tasks.lost.empty() && now - first_read_ < settings_.lost_grace;
+    if (!tasks.running.empty() || doubtful) return Domain::Listed;
   }
   const bool settled = std::all_of(drafts.begin(), drafts.end(), [](const auto& each) { return each.second.settled; });
   return settled ? Domain::All : Domain::Listed;
@@ -158,16 +161,19 @@ Domain Ledger::domain_of(const State& state, const Drafts& drafts, Time now) con
 void Ledger::doubt(Host& host, Draft& draft, Time now) const {
   std::erase_if(host.lost_since,
                 [&](const auto& lost) { return draft.slice.complete && !holds(draft.lost, lost.first); });
-  std::erase_if(draft.lost, [&](const std::string& id) {
-    return now - host.lost_since.try_emplace(id, now).first->second >= settings_.lost_grace;
-  });
-  draft.slice.doubtful = draft.lost;
+  for (const std::string& id : draft.lost) {
+    const Time since = host.lost_since.try_emplace(id, now).first->second;
+    if (now - since < settings_.lost_grace) draft.slice.doubtful.push_back(id);
+  }
   merge(draft.slice.doubtful, draft.pending);
+  // An end of an earlier task of the same id says nothing of this one.
+  std::erase_if(draft.slice.ended, [&](const std::string& id) { return holds(draft.lost, id); });
 }
 
 bool Ledger::carries(Host& host, const Draft& draft, const std::string& id) const {
   if (holds(draft.slice.ended, id)) return false;
-  if (!draft.slice.complete || holds(draft.lost, id)) return true;
+  if (!draft.slice.complete) return true;
+  if (holds(draft.lost, id)) return holds(draft.slice.doubtful, id);
   return ++host.misses[id] < settings_.misses_before_remove;
 }
 
@@ -175,6 +181,11 @@ SlicePtr Ledger::settle(Host& host, Draft& draft, Time now) const {
   InstanceList& fresh = draft.slice.instances;
   fresh.seal();
   std::erase_if(draft.slice.ended, [&](const std::string& id) { return fresh.contains(id); });
+  std::vector<std::string> left;
+  std::set_difference(host.masters.begin(), host.masters.end(), draft.masters.begin(), draft.masters.end(),
+                      std::back_inserter(left));
+  merge(draft.slice.ended, left);
+  host.masters = std::move(draft.masters);
   if (host.slice) keep_news(*host.slice, draft.slice);
   doubt(host, draft, now);
   std::vector<std::size_t> carried;
@@ -214,7 +225,10 @@ Result<Update> Ledger::fold(State state, const Masters& masters, const Moment& m
   for (const Master& master : masters.all) {
     if (master.ip.empty()) continue;
     const bool leads = masters.leader && masters.leader->base == master.base;
-    drafts[master.ip].slice.instances.add(make_master(master, leads));
+    const Instance instance = make_master(master, leads);
+    Draft& draft = drafts[master.ip];
+    draft.slice.instances.add(instance);
+    merge(draft.masters, {instance.id});
     stays.insert(master.ip);
   }
   for (auto& [ip, draft] : drafts) {

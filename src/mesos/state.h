@@ -49,11 +49,11 @@ struct RecoveredAgent {
 
 // The tasks of one agent, by what their state means.
 struct AgentTasks {
-  InstanceList running;            // TASK_RUNNING, and TASK_KILLING as draining; not sealed yet
-  std::vector<std::string> ended;  // FINISHED, FAILED, KILLED, ERROR, DROPPED, GONE; completed tasks among them
-  std::vector<std::string> lost;   // LOST, UNREACHABLE, UNKNOWN, GONE_BY_OPERATOR: may run, and may come back
+  InstanceList running;              // TASK_RUNNING, and TASK_KILLING as draining; not sealed yet
+  std::vector<std::string> ended;    // FINISHED, FAILED, KILLED, ERROR, DROPPED, GONE; completed tasks among them
+  std::vector<std::string> lost;     // LOST, UNREACHABLE, UNKNOWN, GONE_BY_OPERATOR: may run, and may come back
   std::vector<std::string> pending;  // STAGING, STARTING
-  bool whole = true;               // false: a task here could not be read, so that an absence proves nothing
+  bool whole = true;                 // false: a task here could not be read, so that an absence proves nothing
 };
 
 struct State {

@@ -114,6 +114,26 @@ TEST(Plan, ClaimsAnUnmarkedServiceOfOurIdByOneUpdate) {
   EXPECT_EQ(got.ours, (std::map<std::string, std::size_t>{}));
 }
 
+// A PUT over a check of another kind leaves the old one running beside it: seen on 1.8.7.
+TEST(Plan, EndsACheckOfAnotherKindBeforeItPutsOursInItsPlace) {
+  Actual agent = agent_with({web()});
+  agent.services[0].check_kinds = {{"http:muster:web.1:80", "ttl"}};
+  EXPECT_EQ(show(plan({web()}, agent).actions),
+            (Lines{"deregister_check muster:web.1:80 http:muster:web.1:80 (check http:muster:web.1:80 is of another kind)",
+                   "update muster:web.1:80 (check http:muster:web.1:80 is of another kind)"}));
+  agent.services[0].check_kinds = {{"http:muster:web.1:80", "http"}};
+  EXPECT_EQ(show(plan({web()}, agent).actions), Lines{});
+}
+
+// The hash covers the owner, so nobody else's service can bear ours.
+TEST(Plan, TakesBackAServiceWhoseOwnerWasChangedByHand) {
+  Actual agent = agent_with({web()});
+  agent.services[0].meta[kMetaOwner] = "somebody";
+  const Plan got = plan({web()}, agent);
+  EXPECT_EQ(show(got.actions), Lines{"update muster:web.1:80 (Meta muster_owner: somebody -> prod)"});
+  EXPECT_TRUE(got.conflicts.empty());
+}
+
 TEST(Plan, ReportsAServiceOfAnotherOwnerAndTouchesNothingOfIt) {
   Actual actual = agent_with({web()});
   actual.services[0].meta[kMetaOwner] = "other";
@@ -199,6 +219,11 @@ TEST(Prove, AsksTheSliceThatTheServiceItselfNames) {
   const auto elsewhere = [](SlicePtr only, std::vector<std::string> settled) {
     return Wanted{AgentKey{"a"}, {{"mesos", {"S2", "10.0.0.22", "", ""}, std::move(only)}}, std::move(settled), {}};
   };
+  const auto doubted = [](bool complete, std::vector<std::string> ended) {
+    auto said = std::make_shared<Slice>(*slice(Lines{}, complete, std::move(ended)));
+    said->doubtful = {"a", "web.1", "x"};
+    return wanted(SlicePtr(std::move(said)));
+  };
   const auto unsettled = [](Wanted said) {
     said.settled.clear();
     return said;
@@ -211,6 +236,8 @@ TEST(Prove, AsksTheSliceThatTheServiceItselfNames) {
       {"ended, though incomplete", wanted(slice(Lines{}, false, {"x", "web.1", "a"})), Proof::Ended},
       {"another one ended", wanted(slice(Lines{}, false, {"web.10"})), Proof::Unproven},
       {"runs, and the rules do not want it", wanted(slice(Lines{"web.1 web 80"}, false)), Proof::Rules},
+      {"listed in a state that proves nothing", doubted(true, {}), Proof::Unproven},
+      {"listed so, and ended all the same", doubted(true, {"web.1"}), Proof::Ended},
       {"its host is gone from a settled source", elsewhere(slice(Lines{}), {"mesos"}), Proof::Absent},
       {"its host is unknown to an unsettled source", elsewhere(slice(Lines{}), {}), Proof::Unproven},
       {"its host is unknown, and another source is settled", elsewhere(slice(Lines{}), {"nomad"}), Proof::Unproven},

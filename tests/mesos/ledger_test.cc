@@ -325,6 +325,67 @@ TEST_F(LedgerTest, KeepsLostTasksForTheirGraceAndThenLetsThemGo) {
   }
 }
 
+// After a restart, and in every --once, the ledger carries nothing: what was listed as lost went as absent.
+TEST_F(LedgerTest, DoubtsALostTaskThatItNeverSawRunningUntilItsGraceHasRunOut) {
+  for (const char* state : {"TASK_LOST", "TASK_UNREACHABLE", "TASK_UNKNOWN", "TASK_GONE_BY_OPERATOR", ""}) {
+    ledger_ = Ledger(settings_);
+    MesosCluster mesos = cluster();
+    mesos.tasks[0].state = state;
+    const SlicePtr first = slice(fold(mesos), "10.0.0.1");
+    EXPECT_EQ(first->doubtful, Strings{"a"}) << state;
+    EXPECT_TRUE(first->complete) << "the others can be proved absent";
+    pass(minutes(9));
+    EXPECT_EQ(slice(fold(mesos), "10.0.0.1"), first) << "the same object: nothing changed";
+    pass(minutes(2));
+    EXPECT_EQ(slice(fold(mesos), "10.0.0.1")->doubtful, Strings{}) << state;
+    fold(cluster());  // it came back, and the grace begins anew
+    EXPECT_EQ(slice(fold(mesos), "10.0.0.1")->doubtful, Strings{"a"}) << state;
+  }
+}
+
+TEST_F(LedgerTest, DoubtsATaskThatHasNotBegunYetForAsLongAsItIsListed) {
+  for (const char* state : {"TASK_STAGING", "TASK_STARTING"}) {
+    ledger_ = Ledger(settings_);
+    MesosCluster mesos = cluster();
+    mesos.tasks[0].state = state;
+    for (int read = 0; read < 3; ++read) {
+      const Update update = fold(mesos);
+      EXPECT_EQ(slice(update, "10.0.0.1")->doubtful, Strings{"a"}) << state;
+      EXPECT_EQ(tasks(update, "10.0.0.1"), Strings{"b"}) << "not registered yet";
+      pass(hours(1));
+    }
+    EXPECT_EQ(slice(fold(cluster()), "10.0.0.1")->doubtful, Strings{}) << "it runs";
+  }
+}
+
+// The id of an ended task may be given again: its end must not remove the one that is only out of reach.
+TEST_F(LedgerTest, AnEndedTaskOfTheSameIdProvesNothingOfOneThatIsLost) {
+  MesosCluster mesos = cluster();
+  mesos.completed = {task("a", "10.0.0.1")};
+  mesos.completed[0].state = "TASK_FINISHED";
+  fold(mesos);
+  mesos.tasks[0].state = "TASK_UNREACHABLE";
+  const Update update = fold(mesos);
+  EXPECT_EQ(tasks(update, "10.0.0.1"), (Strings{"a", "b"}));
+  EXPECT_EQ(slice(update, "10.0.0.1")->ended, Strings{});
+}
+
+// Masters before 1.4 do not count their unreachable agents, and a restarted muster has met none of them.
+TEST_F(LedgerTest, DoesNotClaimToKnowTheHostOfALostTaskWhoseAgentItNeverMet) {
+  MesosCluster mesos = cluster();
+  mesos.agents[1].registered = false;
+  mesos.agents[1].unreachable = true;
+  mesos.unreachable = {mesos.tasks[2]};
+  mesos.tasks.pop_back();
+  std::string text = render_state(mesos);
+  const std::string count = "\"unreachable_slaves\":1";
+  ASSERT_NE(text.find(count), std::string::npos);
+  text.replace(text.find(count), count.size(), "\"unreachable_slaves\":0");
+  EXPECT_EQ(fold(text).domain, Domain::Listed);
+  pass(minutes(12));
+  EXPECT_EQ(fold(text).domain, Domain::All);
+}
+
 TEST_F(LedgerTest, KeepsTheTasksOfAnUnreachableAgentAndDropsThoseThatEndedThere) {
   fold(cluster());
   MesosCluster mesos = cluster();
@@ -345,7 +406,10 @@ TEST_F(LedgerTest, KeepsTheTasksOfAnUnreachableAgentAndDropsThoseThatEndedThere)
 TEST_F(LedgerTest, RefusesAClusterThatSharesNoAgent) {
   fold(cluster());
   MesosCluster other = cluster();
-  for (MesosAgent& each : other.agents) each.id = "T-" + each.id;
+  for (MesosAgent& each : other.agents) {
+    each.id = "T-" + each.id;
+    each.ip = "10.9" + each.ip.substr(4);
+  }
   Result<Update> update = try_fold(render_state(other));
   ASSERT_FALSE(update);
   EXPECT_EQ(update.error().fault, Fault::Keep);
@@ -353,6 +417,38 @@ TEST_F(LedgerTest, RefusesAClusterThatSharesNoAgent) {
   other.agents.push_back(agent("n2", "10.0.0.2"));
   other.agents.back().registered = false;
   EXPECT_TRUE(try_fold(render_state(other))) << "one recovered agent of ours is enough";
+}
+
+// A cluster of one agent, or a wholly re-imaged one, was refused until muster was restarted.
+TEST_F(LedgerTest, FollowsAgentsThatAllCameBackUnderNewIdsAtTheirAddresses) {
+  fold(cluster());
+  MesosCluster mesos = cluster();
+  for (MesosAgent& each : mesos.agents) each.id += "-wiped";
+  mesos.tasks = {task("new", "10.0.0.1")};
+  const Update update = fold(mesos);
+  EXPECT_EQ(tasks(update, "10.0.0.1"), Strings{"new"});
+  EXPECT_TRUE(complete(update, "10.0.0.1") && complete(update, "10.0.0.2"));
+  EXPECT_EQ(update.domain, Domain::All);
+  mesos.agents[0].port = mesos.agents[1].port = 5052;
+  for (MesosAgent& each : mesos.agents) each.id += "-other";
+  EXPECT_FALSE(try_fold(render_state(mesos))) << "the host alone may serve two clusters";
+}
+
+TEST_F(LedgerTest, FollowsAClusterOfItsNameThatSharesNoAgent) {
+  const auto named = [](const MesosCluster& mesos, const std::string& name) {
+    return "{\"cluster\":\"" + name + "\"," + render_state(mesos).substr(1);
+  };
+  MesosCluster other = cluster();
+  other.agents = {agent("n8", "10.0.0.8")};
+  other.tasks.clear();
+  for (const auto& [ours, theirs] : {std::pair{"prod", "test"}, {"", ""}, {"prod", ""}, {"", "prod"}}) {
+    ledger_ = Ledger(settings_);
+    fold(named(cluster(), ours));
+    EXPECT_FALSE(try_fold(named(other, theirs))) << ours << " " << theirs;
+  }
+  ledger_ = Ledger(settings_);
+  fold(named(cluster(), "prod"));
+  EXPECT_TRUE(try_fold(named(other, "prod")));
 }
 
 TEST_F(LedgerTest, LetsAnAgentTakeThePlaceOfAnotherAtItsAddress) {
@@ -440,6 +536,34 @@ TEST_F(LedgerTest, LetsAMasterGoWhenItHasLeft) {
   EXPECT_TRUE(slice(update, "10.0.0.7")->instances.empty());
   EXPECT_TRUE(complete(update, "10.0.0.7"));
   EXPECT_EQ(slice(fold(cluster()), "10.0.0.7"), nullptr);
+}
+
+// Two masters, the leader is killed: it stayed registered as `leader` beside the new one for the whole failover grace.
+TEST_F(LedgerTest, TakesAMasterThatLeftTheListForEndedDuringAFailover) {
+  const Master one = {"http://10.0.0.1:5050", "10.0.0.1", 5050, "m1"};
+  const Master two = {"http://10.0.0.7:5050", "10.0.0.7", 5050, "m2"};
+  const Master three = {"http://10.0.0.8:5050", "10.0.0.8", 5050, "m3"};
+  masters_ = {{one, two, three}, one};
+  fold(cluster());
+  MesosCluster mesos = cluster();
+  elect(mesos);
+  mesos.agents[0].registered = mesos.agents[1].registered = false;
+  mesos.tasks.clear();
+  masters_ = {{two}, two};
+  const Update update = fold(mesos);
+  const SlicePtr beside = slice(update, "10.0.0.1");  // a silent agent on the same host keeps all that is its own
+  EXPECT_FALSE(beside->instances.contains("10.0.0.1:5050"));
+  EXPECT_EQ(beside->ended, Strings{"10.0.0.1:5050"});
+  EXPECT_EQ(tasks(update, "10.0.0.1"), (Strings{"a", "b"}));
+  EXPECT_TRUE(beside->instances.contains("S-n1:n1"));
+  EXPECT_FALSE(beside->complete);
+  EXPECT_TRUE(slice(update, "10.0.0.8")->instances.empty());
+  EXPECT_EQ(slice(update, "10.0.0.8")->ended, Strings{"10.0.0.8:5050"});
+  EXPECT_EQ(slice(update, "10.0.0.7")->instances.at(0).tags, (Strings{"leader", "master"})) << "only its role changed";
+  masters_ = {{two, one}, two};
+  const SlicePtr back = slice(fold(mesos), "10.0.0.1");
+  EXPECT_TRUE(back->instances.contains("10.0.0.1:5050"));
+  EXPECT_EQ(back->ended, Strings{});
 }
 
 TEST_F(LedgerTest, ProvesNoAbsenceWhereATaskCouldNotBeRead) {

@@ -152,6 +152,16 @@ TEST(State, SortsTasksByWhatTheirStateProves) {
   EXPECT_FALSE(found.running.at(1).draining);
   EXPECT_EQ(found.ended, (Strings{"DROPPED", "ERROR", "FAILED", "FINISHED", "GONE", "KILLED"}));
   EXPECT_EQ(found.lost, (Strings{"GONE_BY_OPERATOR", "INVENTED", "LOST", "UNKNOWN", "UNREACHABLE"}));
+  EXPECT_EQ(found.pending, (Strings{"STAGING", "STARTING"}));
+}
+
+TEST(State, TakesATaskWithoutAStateForLost) {
+  Json stateless = task("b");
+  stateless.erase("state");
+  Json odd = task("c");
+  odd["state"] = 7;
+  EXPECT_EQ(must_decode(document(Json::array({task("a", ""), stateless, odd})).dump()).tasks.at("S0").lost,
+            (Strings{"a", "b", "c"}));
 }
 
 TEST(State, TakesUnreachableTasksForLostWhateverTheirStateSays) {
