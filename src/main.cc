@@ -15,9 +15,10 @@ namespace {
 
 using namespace muster;
 
-int usage_error(const Error& error) {
+// 2 is for what only the operator can mend: systemd does not start muster again after it.
+int leave(const Error& error) {
   std::fprintf(stderr, "muster: %s\n", error.message.c_str());
-  return 2;
+  return error.fault == Fault::Leave ? 2 : 1;
 }
 
 void observe(run::Parts& parts, web::Metrics& metrics) {
@@ -53,7 +54,7 @@ int run_once(const Program& program, run::Signals& signals) {
   for (const bool show : {true, false}) {
     if (show ? !verb && !dry : dry) continue;
     auto parts = make_parts(program, show);
-    if (!parts) return usage_error(parts.error());
+    if (!parts) return leave(parts.error());
     run::Daemon daemon(std::move(*parts));
     code = daemon.run_once(signals);
     if (show) std::fputs(daemon.plans().c_str(), stdout);
@@ -67,7 +68,7 @@ int run_once(const Program& program, run::Signals& signals) {
 int main(int argc, char** argv) {
   mallopt(M_ARENA_MAX, 2);  // dozens of threads that mostly wait: an arena each would multiply the memory
   const auto made = make_program(std::vector<std::string>(argv + (argc > 0 ? 1 : 0), argv + argc));
-  if (!made) return usage_error(made.error());
+  if (!made) return leave(made.error());
   const Program& program = *made;
   std::fputs(program.settings->parsed.out.c_str(), stdout);
   std::fputs(program.settings->parsed.err.c_str(), stderr);
@@ -82,7 +83,7 @@ int main(int argc, char** argv) {
   net::global_init();
   if (options.run.once || !program.settings->parsed.verb.empty()) return run_once(program, signals);
   auto parts = make_parts(program, program.settings->dry_run());
-  if (!parts) return usage_error(parts.error());
+  if (!parts) return leave(parts.error());
 
   std::vector<std::string> names;
   for (const run::NamedSource& source : parts->sources) names.push_back(source.name);
@@ -92,7 +93,7 @@ int main(int argc, char** argv) {
   std::unique_ptr<web::Server> server;
   if (!options.listen.empty()) {
     auto started = serve(options.listen, daemon, metrics);
-    if (!started) return usage_error(started.error());
+    if (!started) return leave(started.error());
     server = std::move(*started);
   }
   return daemon.run(signals);

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
@@ -15,6 +16,9 @@ namespace muster::web {
 namespace {
 
 constexpr unsigned kFeatureIpv6 = 8;  // of mg_check_feature()
+// A connection that says nothing holds a thread for the timeout: so many may be silent before /health waits at all.
+constexpr char kThreads[] = "16";
+constexpr char kRequestTimeout[] = "500";  // ms
 
 struct Answer {
   int status = 200;
@@ -89,6 +93,14 @@ bool listens(int fd) {
   return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &size) == 0 && value != 0;
 }
 
+// An address that is taken, or not there yet, may be had later. civetweb tells the errno only in its text: "98 (...)".
+Fault fault_of(const std::string& complaint) {
+  for (const int passing : {EADDRINUSE, EADDRNOTAVAIL}) {
+    if (complaint.find(" " + std::to_string(passing) + " (") != std::string::npos) return Fault::Retry;
+  }
+  return Fault::Leave;
+}
+
 // civetweb looks at its stop flag every two seconds only, and gives nobody its sockets. Shut, they end its waits.
 void shut_sockets(int port, bool listening) {
   std::error_code error;
@@ -137,12 +149,13 @@ struct Server::Handle {
   }
 
   bool start(const std::string& address) {
+    complaint.clear();
     const char* options[] = {"listening_ports",
                              address.c_str(),
                              "num_threads",
-                             "4",
+                             kThreads,
                              "request_timeout_ms",
-                             "2000",
+                             kRequestTimeout,
                              "max_request_size",
                              "8192",
                              "enable_keep_alive",
@@ -178,7 +191,7 @@ Result<std::unique_ptr<Server>> Server::start(const std::string& listen, Pages p
   }
   std::string why = one_line(handle->complaint);
   why.pop_back();
-  return fail(Fault::Leave, "--listen=" + listen + ": " + why + "; give another address, or off");
+  return fail(fault_of(why), "--listen=" + listen + ": " + why + "; give another address, or off");
 }
 
 int Server::port() const { return handle_->port(); }

@@ -25,13 +25,14 @@ struct Pages {
 // - /health   200 "OK": the process is alive and nothing else
 // - /ready    200 or 503, the details in the body
 // Any other path is 404, any other method than GET and HEAD 405. One request a connection, at most 8 KiB of it.
-// Owner of its threads: one that accepts and four that answer. A silent connection holds one of these for two seconds.
+// Owner of its threads: one that accepts and sixteen that answer. A silent connection holds one of these for half a second.
 // Destruction joins them all, at once.
 class Server {
  public:
   // `listen`: "ADDR:PORT", "[ADDR]:PORT" or ":PORT" for all interfaces, as cli::parse_listen answers it; port 0 takes a
   // free one. IPv6 needs a civetweb that was built with it, which Debian 12's is not: there ":PORT" is all of IPv4.
-  // Error (Fault::Leave): names --listen and why it cannot be had.
+  // Error: names --listen and why it cannot be had. Fault::Retry: the address is in use, or this machine does not have
+  // it now; else Fault::Leave.
   static Result<std::unique_ptr<Server>> start(const std::string& listen, Pages pages);
   ~Server();
   Server(const Server&) = delete;
