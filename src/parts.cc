@@ -30,12 +30,13 @@ AgentKey resolve(const consul::ConsulSettings& settings, const HostRef& host) {
   return host.url.empty() ? consul::agent_at(settings, host.ip) : AgentKey{host.url};
 }
 
-// SIGHUP: rules and tokens; a change of anything else needs a restart.
+// SIGHUP: rules and tokens; a change of anything else needs a restart, and the log says so.
 Result<std::shared_ptr<const Rules>> reload(const Program& program) {
-  auto settings = cli::load_settings(program.arguments);
+  auto settings = cli::reload_settings(*program.settings, program.arguments);
   if (!settings) return tl::unexpected(settings.error());
-  if ((*settings)->rules == nullptr) return fail(Fault::Leave, (*settings)->parsed.err);
-  if (auto read = program.credentials->reload(); !read) return tl::unexpected(read.error());
+  const cli::Options& now = (*settings)->options;
+  if (auto read = program.credentials->reload(now.consul); !read) return tl::unexpected(read.error());
+  for (const std::string& warning : now.warnings) log::warn("reload", {{"warning", warning}});
   return (*settings)->rules;
 }
 

@@ -42,8 +42,9 @@ std::vector<const Module*> configured(const Modules& modules) {
   return found;
 }
 
-Result<void> settle_owner(Options& options, const Modules& modules) {
+Result<void> settle_owner(Options& options, const Modules& modules, const std::string& verb) {
   const std::vector<const Module*> sources = configured(modules);
+  if (verb == "cleanup" && !options.rules.owner.empty()) return {};  // Consul alone knows what there is
   if (sources.empty()) {
     std::string message = "no source is configured; give at least one:";
     for (const auto& module : modules) message += "\n  " + std::string(module->name()) + ": " + module->usage();
@@ -85,7 +86,7 @@ void warn_of_lock(Options& options, const Parsed& parsed) {
 Result<void> make_options(Options& options, const Parsed& parsed, const Modules& modules,
                           const Environment& environment) {
   if (auto listen = settle_listen(options, parsed); !listen) return listen;
-  if (auto owner = settle_owner(options, modules); !owner) return owner;
+  if (auto owner = settle_owner(options, modules, parsed.verb); !owner) return owner;
   if (auto consul = settle_consul(options, environment); !consul) return consul;
   warn_of_lock(options, parsed);
   if (options.consul.catalog && !options.run.lock.enabled) {

@@ -246,6 +246,14 @@ std::vector<FlagGroup> flag_groups(Options& options, const Modules& modules) {
   return groups;
 }
 
+std::set<std::string> reloadable_flags() {
+  Options unused;
+  std::set<std::string> names{"consul-token", "consul-token-file"};
+  for (const Flag& each : rules_group(unused).flags) names.insert(each.name);
+  names.erase("service-id-prefix");
+  return names;
+}
+
 Program make_program() {
   return {"muster",
           MUSTER_VERSION,

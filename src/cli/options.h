@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,9 @@ struct Options {
 // The groups in the order of --help; the modules' own come after the common ones. The setters hold references to
 // `options` and to the modules.
 std::vector<FlagGroup> flag_groups(Options& options, const Modules& modules);
+
+// What SIGHUP takes over: the rules, but not our identity, and the tokens. Any other flag needs a restart.
+std::set<std::string> reloadable_flags();
 
 // After parse(): checks across flags, the defaults that depend on other flags (owner, prefix, listen), and what
 // Consul's own tools read from the environment. Error (Fault::Leave): a usage error, exit code 2. All warnings, those

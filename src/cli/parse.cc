@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cli/config.h"
+#include "cli/echo.h"
 #include "cli/help.h"
 
 namespace muster::cli {
@@ -20,19 +21,6 @@ struct Value {
   std::string label;  // "--refresh", "MUSTER_REFRESH", "/etc/muster.conf:3: refresh "
 };
 using Layer = std::map<std::string, std::vector<Value>>;  // by flag name
-
-// One line, no terminal controls, no user:password of a URL.
-std::string echo(const std::string& value) {
-  std::string text = value;
-  const auto scheme = text.find("://");
-  const auto at = text.rfind('@');
-  if (scheme != text.npos && at != text.npos && at > scheme + 3) text.replace(scheme + 3, at - scheme - 3, "***");
-  for (char& c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  constexpr std::size_t kShown = 200;
-  return text.size() > kShown ? text.substr(0, kShown) + "..." : text;
-}
 
 Result<std::string> truth(const std::string& text) {
   std::string lower = text;
@@ -226,12 +214,18 @@ class Parser {
     if (values == nullptr || values->empty()) return;
     parsed_.given[flag.name] = values->back().label;
     for (const Value& value : *values) {
+      parsed_.values[flag.name].push_back(value.text);
       const Result<void> set = store(flag, value.text);
       if (set) continue;
-      const std::string shown =
-          flag.secret ? "" : (value.label.find(": ") == value.label.npos ? "=" : " = ") + echo(value.text);
-      errors_.push_back(value.label + shown + ": " + set.error().message);
+      errors_.push_back(value.label + shown(flag, value) + ": " + set.error().message);
     }
+  }
+
+  // A secret URL is shown without its secret, so that the operator sees which one is meant.
+  static std::string shown(const Flag& flag, const Value& value) {
+    if (flag.secret && flag.value != "URL") return "";
+    const std::string sign = value.label.find(": ") == value.label.npos ? "=" : " = ";
+    return sign + (flag.secret ? echo_secret_url(value.text) : echo(value.text));
   }
 
   static Result<void> store(const Flag& flag, const std::string& text) {

@@ -37,6 +37,8 @@ struct Parsed {
   std::vector<std::string> operands;
   // Flags that were given, and how the winning layer is called in messages: "--zk", "MUSTER_ZK", "/etc/m.conf:3: zk".
   std::map<std::string, std::string> given;
+  // The values that won, secrets too: for comparing, never for showing.
+  std::map<std::string, std::vector<std::string>> values;
 };
 
 // Value of an environment variable; nullopt when it is not set.

@@ -30,4 +30,9 @@ struct Settings {
 // Error (Fault::Leave): a usage error. A Settings with parsed.next == Exit has nothing but what is to be printed.
 Result<std::unique_ptr<Settings>> load_settings(const std::vector<std::string>& arguments);
 
+// SIGHUP: the same arguments, read again. What we are in Consul (owner, prefix of ids, compat) stays as it was at the
+// start: under another identity every service of ours would be a conflict. options.warnings then names, without values,
+// each setting that differs and needs a restart, and nothing else. Error (Fault::Leave): a usage error, or a bad rule.
+Result<std::unique_ptr<Settings>> reload_settings(const Settings& start, const std::vector<std::string>& arguments);
+
 }  // namespace muster::cli

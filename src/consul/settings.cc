@@ -118,9 +118,10 @@ Result<void> apply_environment(ConsulSettings& settings, const GetEnv& get) {
   env.text("CONSUL_TLS_SERVER_NAME", "consul-tls-server-name", settings.tls.server_name);
   const std::string address = env.of("CONSUL_HTTP_ADDR");
   if (!address.empty() && settings.agent.empty()) {
-    settings.warnings.push_back("CONSUL_HTTP_ADDR=" + address +
-                                " is ignored: muster speaks to the agent of each host; give --consul-agent=URL to use "
-                                "one agent for all");
+    // Without its value, which may hold a password.
+    settings.warnings.push_back(
+        "CONSUL_HTTP_ADDR is ignored: muster speaks to the agent of each host; give --consul-agent=URL to use one "
+        "agent for all");
   }
   if (auto ok = env.truth("CONSUL_HTTP_SSL", "consul-ssl", settings.ssl); !ok) return ok;
   return env.truth("CONSUL_HTTP_SSL_VERIFY", "consul-ssl-verify", settings.tls.verify);
@@ -133,14 +134,13 @@ Result<std::shared_ptr<Credentials>> Credentials::load(const ConsulSettings& set
   for (const auto& [flag, path] : files) {
     if (auto ok = check_readable(flag, *path); !ok) return tl::unexpected(ok.error());
   }
-  std::shared_ptr<Credentials> credentials(new Credentials(settings.token, settings.token_file));
-  if (auto ok = credentials->reload(); !ok) return tl::unexpected(ok.error());
+  std::shared_ptr<Credentials> credentials(new Credentials());
+  if (auto ok = credentials->reload(settings); !ok) return tl::unexpected(ok.error());
   return credentials;
 }
 
-Result<void> Credentials::reload() {
-  if (token_file_.empty()) return {};
-  auto token = read_token(token_file_);
+Result<void> Credentials::reload(const ConsulSettings& settings) {
+  auto token = settings.token_file.empty() ? Result<std::string>(settings.token) : read_token(settings.token_file);
   if (!token) return tl::unexpected(token.error());
   const std::lock_guard lock(mutex_);
   token_ = std::move(*token);

@@ -61,16 +61,14 @@ class Credentials {
   // Reads the token file and makes sure that the certificate files can be read. Fault::Leave names flag and file.
   static Result<std::shared_ptr<Credentials>> load(const ConsulSettings& settings);
 
-  // SIGHUP: reads the token file again. After an error the old token stays. Certificates need no reload: they are read
-  // for each new connection.
-  Result<void> reload();
+  // SIGHUP: the token, or what its file holds now, of settings that were read again: both may have changed. After an
+  // error the old token stays. Certificates need no reload: they are read for each new connection.
+  Result<void> reload(const ConsulSettings& settings);
   std::string token() const;
 
  private:
-  Credentials(std::string token, std::string token_file)
-      : token_file_(std::move(token_file)), token_(std::move(token)) {}
+  Credentials() = default;
 
-  const std::string token_file_;
   mutable std::mutex mutex_;
   std::string token_;
 };

@@ -164,6 +164,20 @@ TEST(Options, WithoutASourceTheErrorListsThem) {
             "no source is configured; give at least one:\n  alpha: --alpha-url=URL\n  beta: --beta-url=URL");
 }
 
+// A reviewer's story: a cluster was gone for good, and its services could not be cleaned up without naming a source.
+TEST(Options, CleanupOfANamedOwnerNeedsNoSource) {
+  Made named;
+  make(named, {"cleanup", "--owner=x", "--consul-agent=http://127.0.0.1:8500"}, /*with_source=*/false);
+  EXPECT_EQ(named.parsed.err + named.error, "");
+  EXPECT_EQ(named.options.rules.owner, "x");
+  EXPECT_EQ(named.options.rules.service_id_prefix, "muster");
+  for (const Strings& arguments : {Strings{"cleanup"}, Strings{"adopt", "--owner=x"}, Strings{"--owner=x"}}) {
+    Made without;
+    make(without, arguments, /*with_source=*/false);
+    EXPECT_TRUE(without.error.starts_with("no source is configured")) << arguments[0];
+  }
+}
+
 TEST(Options, SeveralSourcesNeedAnOwner) {
   Made silent;
   make(silent, {"--beta-url=b"});

@@ -180,5 +180,14 @@ TEST(ConsulEnvironment, WarnsThatAnAgentAddressIsNotForTheOtherHosts) {
   EXPECT_EQ(fixed.agent, "http://10.0.0.1:8500");
 }
 
+// A reviewer's story: the warning quoted the whole address, and with it a password into the log.
+TEST(ConsulEnvironment, DoesNotQuoteAnAgentAddressThatMayHoldAPassword) {
+  ConsulSettings s;
+  ASSERT_TRUE(apply(s, {{"CONSUL_HTTP_ADDR", "http://user:SECRET@10.0.0.9:8500"}}));
+  ASSERT_EQ(s.warnings.size(), 1u);
+  EXPECT_TRUE(s.warnings[0].starts_with("CONSUL_HTTP_ADDR is ignored")) << s.warnings[0];
+  EXPECT_EQ(s.warnings[0].find("SECRET"), std::string::npos) << s.warnings[0];
+}
+
 }  // namespace
 }  // namespace muster::consul

@@ -30,8 +30,28 @@ TEST(Credentials, ReadTheTokenFileAgainWhenTold) {
   EXPECT_EQ((*credentials)->token(), "first");
   folder.write("token", "second");
   EXPECT_EQ((*credentials)->token(), "first");
-  ASSERT_TRUE((*credentials)->reload());
+  ASSERT_TRUE((*credentials)->reload(s));
   EXPECT_EQ((*credentials)->token(), "second");
+}
+
+// A reviewer's story: SIGHUP said "tokens read again" and kept the old one, when the config file held a new token or
+// named another file.
+TEST(Credentials, FollowSettingsThatHoldANewTokenOrNameAnotherFile) {
+  const Folder folder;
+  ConsulSettings s;
+  s.token = "old";
+  const auto credentials = Credentials::load(s);
+  ASSERT_TRUE(credentials);
+  s.token = "new";
+  ASSERT_TRUE((*credentials)->reload(s));
+  EXPECT_EQ((*credentials)->token(), "new");
+  s.token_file = folder.write("a", "of-a");
+  ASSERT_TRUE((*credentials)->reload(s));
+  EXPECT_EQ((*credentials)->token(), "of-a");
+  s.token_file = folder.write("b", "of-b");
+  const auto other = (*credentials)->reload(s);
+  ASSERT_TRUE(other) << other.error().message;
+  EXPECT_EQ((*credentials)->token(), "of-b");
 }
 
 TEST(Credentials, KeepTheOldTokenWhenTheFileIsSpoilt) {
@@ -42,7 +62,7 @@ TEST(Credentials, KeepTheOldTokenWhenTheFileIsSpoilt) {
   ASSERT_TRUE(credentials);
   for (const char* spoilt : {"", " \n", "two words", "two\nlines"}) {
     folder.write("token", spoilt);
-    const auto reloaded = (*credentials)->reload();
+    const auto reloaded = (*credentials)->reload(s);
     ASSERT_FALSE(reloaded) << spoilt;
     EXPECT_NE(reloaded.error().message.find(s.token_file), std::string::npos);
     EXPECT_EQ(reloaded.error().message.find("two"), std::string::npos) << "a secret in a message";
@@ -70,10 +90,11 @@ TEST(Credentials, NameTheFlagOfAFileThatCannotBeRead) {
 }
 
 TEST(Credentials, AreEmptyWithoutAToken) {
-  const auto credentials = Credentials::load({});
+  const ConsulSettings s;
+  const auto credentials = Credentials::load(s);
   ASSERT_TRUE(credentials);
   EXPECT_EQ((*credentials)->token(), "");
-  EXPECT_TRUE((*credentials)->reload());
+  EXPECT_TRUE((*credentials)->reload(s));
 }
 
 }  // namespace
