@@ -1,6 +1,8 @@
 // The real binary between a real ZooKeeper, real Consul agents and a simulated Mesos master.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <ctime>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -44,9 +46,8 @@ TEST_F(MesosEndToEnd, ATaskIsFollowedFromItsStartOverAnUpdateAndAMoveToItsEnd) {
   EXPECT_EQ(Cluster::service(cluster.a, "muster:web.1:31001").at("Tags"), json({"v1"}));
 
   cluster.mesos.start(task("web.1", "web", kHostA, 31001, {{"tags", "v2,blue"}}));
-  EXPECT_TRUE(eventually(kPatience, [&] {
-    return Cluster::service(cluster.a, "muster:web.1:31001").at("Tags") == json({"v2", "blue"});
-  }));
+  EXPECT_TRUE(eventually(
+      kPatience, [&] { return Cluster::service(cluster.a, "muster:web.1:31001").at("Tags") == json({"v2", "blue"}); }));
 
   cluster.mesos.move("web.1", kHostB);
   EXPECT_TRUE(eventually(kPatience, [&] {
@@ -62,9 +63,8 @@ TEST_F(MesosEndToEnd, APortThatIsUsedAgainByAnotherTaskCarriesItsTagsAndNotTheOl
   Muster muster(cluster.flags());
   cluster.mesos.start(task("old.1", "web", kHostA, 31001, {{"tags", "old"}}));
   ASSERT_TRUE(eventually(kPatience, [&] { return has(cluster.a, "muster:old.1:31001"); })) << muster.log();
-  cluster.mesos.edit([](fakes::MesosCluster& state) {
-    state.tasks = {task("new.1", "web", kHostA, 31001, {{"tags", "new"}})};
-  });
+  cluster.mesos.edit(
+      [](fakes::MesosCluster& state) { state.tasks = {task("new.1", "web", kHostA, 31001, {{"tags", "new"}})}; });
   ASSERT_TRUE(eventually(kPatience, [&] { return !has(cluster.a, "muster:old.1:31001"); })) << muster.log();
   EXPECT_EQ(Cluster::service(cluster.a, "muster:new.1:31001").at("Tags"), json({"new"}));
 }
@@ -112,6 +112,55 @@ TEST_F(MesosEndToEnd, AChangeOfLeaderIsFollowedAtOnceAndNotAtTheNextTick) {
   EXPECT_EQ(second.reads(), 0U);
   cluster.announcement.reset();  // the leader's session ends
   EXPECT_TRUE(eventually(kPatience, [&] { return has(cluster.b, "muster:web.2:31002"); })) << muster.log();
+}
+
+// The dead leader once stayed registered as `leader` beside the new one until the failover's grace was over.
+TEST_F(MesosEndToEnd, ADeadLeadingMasterIsGoneAsSoonAsTheNextOneAnswers) {
+  Cluster cluster;
+  fakes::FakeMesos second;
+  support::ZkSession next(cluster.zookeeper.hosts());
+  next.announce("/mesos/json.info_", second.info());
+  Muster muster(cluster.flags());
+  const auto masters = [&] {
+    std::vector<json> tags;
+    for (const json& each : cluster.catalog("mesos")) {
+      if (each.at("ServiceTags") != json({"agent", "follower"})) tags.push_back(each.at("ServiceTags"));
+    }
+    std::sort(tags.begin(), tags.end());
+    return json(tags);
+  };
+  ASSERT_TRUE(eventually(kPatience, [&] { return masters() == json({{"leader", "master"}, {"master"}}); }))
+      << masters() << muster.log();
+  cluster.mesos.edit([&](fakes::MesosCluster& first) {
+    second.edit([&](fakes::MesosCluster& state) {
+      state.agents = first.agents;
+      state.master_id = "the-second";
+      state.elected_time = static_cast<double>(std::time(nullptr));
+      for (fakes::MesosAgent& agent : state.agents) agent.registered = false;
+    });
+  });
+  cluster.announcement.reset();
+  EXPECT_TRUE(eventually(kPatience, [&] { return masters() == json::array({{"leader", "master"}}); }))
+      << masters() << muster.log();
+}
+
+// A run that remembers nothing once took what is listed as out of reach for absent.
+TEST_F(MesosEndToEnd, OnceRemovesWhatIsAbsentAndNothingThatIsOnlyInDoubt) {
+  Cluster cluster;
+  const std::vector<std::string> states = {"TASK_LOST", "TASK_UNREACHABLE", "TASK_UNKNOWN", "TASK_STAGING", ""};
+  cluster.mesos.start(task("gone", "web", kHostA, 31000));
+  int port = 31000;
+  for (const std::string& state : states) cluster.mesos.start(task("web" + state, "web", kHostA, ++port));
+  ASSERT_EQ(run_muster(cluster.flags({"--once"})).code, 0);
+  ASSERT_TRUE(has(cluster.a, "muster:gone:31000"));
+  cluster.mesos.edit([](fakes::MesosCluster& now) { now.tasks.erase(now.tasks.begin()); });
+  for (const std::string& state : states) cluster.mesos.set_state("web" + state, state);
+  const auto again = run_muster(cluster.flags({"--once"}));
+  EXPECT_FALSE(has(cluster.a, "muster:gone:31000")) << again.err;
+  port = 31000;
+  for (const std::string& state : states) {
+    EXPECT_TRUE(has(cluster.a, "muster:web" + state + ":" + std::to_string(++port))) << state << again.err;
+  }
 }
 
 TEST_F(MesosEndToEnd, AWipedAgentGetsEverythingBackAlsoWhileMesosIsDown) {
@@ -221,7 +270,8 @@ TEST_F(MesosEndToEnd, AnIdleClusterCostsNoWriteAndMovesNoIndex) {
     std::map<std::string, std::uint64_t> out;
     for (const char* name : {"web", "mesos", "muster"}) {
       for (const json& entry : cluster.catalog(name)) {
-        out[entry.at("Node").get<std::string>() + " " + entry.at("ServiceID").get<std::string>()] = entry.at("ModifyIndex");
+        out[entry.at("Node").get<std::string>() + " " + entry.at("ServiceID").get<std::string>()] =
+            entry.at("ModifyIndex");
       }
     }
     return out;
