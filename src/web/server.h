@@ -25,8 +25,8 @@ struct Pages {
 // - /health   200 "OK": the process is alive and nothing else
 // - /ready    200 or 503, the details in the body
 // Any other path is 404, any other method than GET and HEAD 405. One request a connection, at most 8 KiB of it.
-// Owner of its threads: one that accepts and sixteen that answer. A silent connection holds one of these for half a second.
-// Destruction joins them all, at once.
+// Owner of its threads: one that accepts and sixteen that answer. A silent connection holds one of these for half a
+// second. Destruction joins them all, at once.
 class Server {
  public:
   // `listen`: "ADDR:PORT", "[ADDR]:PORT" or ":PORT" for all interfaces, as cli::parse_listen answers it; port 0 takes a
