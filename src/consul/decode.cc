@@ -152,13 +152,15 @@ ActualService* find_service(Actual& actual, std::string_view id) {
   return it != actual.services.end() && it->id == id ? &*it : nullptr;
 }
 
-void join(std::string_view check_id, std::string_view service_id, std::string_view notes, Actual& into) {
+void join(std::string_view check_id, std::string_view service_id, std::string_view notes, std::string_view kind,
+          Actual& into) {
   ActualService* service = service_id.empty() ? nullptr : find_service(into, service_id);
   if (service == nullptr) return;
   if (check_id.starts_with(kMaintenance) && check_id.substr(kMaintenance.size()) == service_id) {
     service->maintenance = std::string(notes);
   } else {
     service->check_ids.emplace_back(check_id);
+    if (!kind.empty()) service->check_kinds.emplace(check_id, kind);
   }
 }
 
@@ -168,9 +170,10 @@ Result<void> read_check(std::string_view key, const Value& value, Actual& into) 
   const std::string_view id = entry.text("CheckID");
   const std::string_view service_id = entry.text("ServiceID");
   const std::string_view notes = entry.text("Notes");
+  const std::string_view kind = entry.text("Type");  // since Consul 1.7
   if (id.empty()) entry.note("CheckID", "is missing");
   if (!entry.wrong().empty()) return malformed(kChecks, key, entry.wrong());
-  join(id, service_id, notes, into);
+  join(id, service_id, notes, kind, into);
   return {};
 }
 
@@ -255,7 +258,7 @@ Result<void> read_node_check(const Value& value, CatalogNode& into) {
   check.modify_index = entry.index("ModifyIndex");
   if (check.id.empty()) entry.note("CheckID", "is missing");
   if (!entry.wrong().empty()) return malformed(kNodeChecks, check.id, entry.wrong());
-  join(check.id, check.service_id, notes, into.actual);
+  join(check.id, check.service_id, notes, "", into.actual);
   into.checks.push_back(std::move(check));
   return {};
 }

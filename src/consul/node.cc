@@ -17,7 +17,7 @@ constexpr char kStale[] = "?stale";
 
 struct CheckIds : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, CheckIds> {
   bool Key(const char* text, rapidjson::SizeType size, bool) {
-    is_id = std::string_view(text, size) == "CheckID";
+    is_id = std::string_view(text, size) == "CheckID" || std::string_view(text, size) == "Type";
     return true;
   }
   bool String(const char* text, rapidjson::SizeType size, bool) {

@@ -23,6 +23,12 @@ std::string join(const std::vector<std::string>& items) {
   return out + "]";
 }
 
+// Something of another kind runs under this id. A PUT alone would leave it running beside the new one.
+bool replaced(const Check& check, const ActualService& actual) {
+  const auto kind = actual.check_kinds.find(check.id);
+  return kind != actual.check_kinds.end() && kind->second != kind_of(check);
+}
+
 // Every difference that an update would mend, for people; empty when there is none.
 class Difference {
  public:
@@ -36,6 +42,7 @@ class Difference {
     }
     if (actual.enable_tag_override != wanted.enable_tag_override) add("EnableTagOverride differs");
     for (const Check& check : wanted.checks) {
+      if (replaced(check, actual)) add("check " + check.id + " is of another kind");
       if (!std::binary_search(actual.check_ids.begin(), actual.check_ids.end(), check.id)) {
         add("check " + check.id + " is missing");
       }
@@ -88,7 +95,11 @@ class Planner {
 
   void present(const Service& wanted, const ActualService& actual) {
     const std::string* owner = find_meta(actual.meta, kMetaOwner);
-    if (owner != nullptr && *owner != owner_.id) {
+    // The hash covers the owner: where it is ours, only the mark was changed by hand.
+    const std::string* hash = find_meta(actual.meta, kMetaHash);
+    const std::string* own_hash = find_meta(wanted.meta, kMetaHash);
+    const bool ours = hash != nullptr && own_hash != nullptr && *hash == *own_hash;
+    if (owner != nullptr && *owner != owner_.id && !ours) {
       plan_.conflicts.push_back({wanted.id, "belongs to owner " + *owner});
       return;
     }
@@ -97,6 +108,9 @@ class Planner {
     if (why.empty()) {
       ++plan_.equal;
     } else {
+      for (const Check& check : wanted.checks) {
+        if (replaced(check, actual)) plan_.actions.push_back(end_check(wanted, check.id, "of another kind"));
+      }
       put(Verb::Update, wanted, std::move(why));
     }
     stale_checks(wanted, actual);
@@ -138,6 +152,13 @@ class Planner {
   }
   void put(Verb verb, const Service& wanted, std::string why) {
     plan_.actions.push_back({verb, wanted, "", std::move(why), Proof::Unproven, {}});
+  }
+
+  static Action end_check(const Service& wanted, const std::string& check_id, std::string why) {
+    Action action{Verb::DeregisterCheck, {}, check_id, "check " + check_id + " is " + why, Proof::Unproven, {}};
+    action.service.id = wanted.id;
+    action.service.name = wanted.name;
+    return action;
   }
 
   void state(Verb verb, const Service& wanted, std::string check_id, std::string why) {

@@ -137,6 +137,7 @@ TEST(Plan, TakesBackAServiceWhoseOwnerWasChangedByHand) {
 TEST(Plan, ReportsAServiceOfAnotherOwnerAndTouchesNothingOfIt) {
   Actual actual = agent_with({web()});
   actual.services[0].meta[kMetaOwner] = "other";
+  actual.services[0].meta[kMetaHash] = "theirs";
   actual.services[0].maintenance = "muster: theirs";
   actual.services[0].check_ids = {"tcp:muster:web.1:80"};
   const Plan got = plan({web()}, actual);
