@@ -84,8 +84,8 @@ Names flag_names() {
   return names;
 }
 
-// Flags of our scripts and of systemd that the pages speak of.
-const Names kOthersFlags{"preset", "long", "fix-format", "user"};
+// Flags of our scripts, of systemd and of the Mesos master that the pages speak of.
+const Names kOthersFlags{"preset", "long", "fix-format", "user", "cluster"};
 
 TEST(Docs, PagesAreFoundAtAll) {
   EXPECT_GE(pages().size(), 12U);
