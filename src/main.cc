@@ -57,7 +57,8 @@ int run_once(const Program& program, run::Signals& signals) {
     if (!parts) return leave(parts.error());
     run::Daemon daemon(std::move(*parts));
     code = daemon.run_once(signals);
-    if (show) std::fputs(daemon.plans().c_str(), stdout);
+    const std::string plans = daemon.plans();
+    if (show) std::fputs(plans.empty() ? "nothing to do\n" : plans.c_str(), stdout);
     std::fflush(stdout);
   }
   return code;

@@ -59,6 +59,18 @@ Result<std::vector<AgentKey>> find_agents(const Program& program, std::vector<Ag
   std::vector<AgentKey> out;
   for (const consul::Found& each : *found) out.push_back(each.agent);
   std::erase_if(out, other_mode);
+  if (program.settings->parsed.verb != "cleanup" || options.consul.catalog) return out;
+  const auto holders = consul::find_holders(client, *program.credentials, ask.front(), options.rules.owner, stop);
+  if (!holders) return tl::unexpected(holders.error());
+  consul::ConsulSettings own = options.consul;
+  own.agent.clear();
+  const auto lacks = [&](const std::string& address) {
+    return std::none_of(found->begin(), found->end(),
+                        [&](const consul::Found& each) { return each.address == address; });
+  };
+  for (const std::string& address : *holders) {
+    if (lacks(address)) out.push_back(consul::agent_at(own, address));
+  }
   return out;
 }
 

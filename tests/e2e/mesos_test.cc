@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "e2e/cluster.h"
+#include "net/http.h"
 
 namespace muster::e2e {
 namespace {
@@ -476,6 +477,22 @@ TEST_F(MesosEndToEnd, ServicesOfAHostThatLeftWhileMusterWasDownAreFoundAndRemove
   Muster muster(cluster.flags());
   EXPECT_TRUE(eventually(kPatience, [&] { return cluster.b.get("/v1/agent/services").empty(); })) << muster.log();
   EXPECT_TRUE(has(cluster.a, "muster:web.1:31001"));
+}
+
+TEST_F(MesosEndToEnd, CleanupFindsAlsoAnAgentWhoseCanaryWasRemoved) {
+  Cluster cluster;
+  cluster.mesos.start(task("web.1", "web", kHostA, 31001));
+  ASSERT_EQ(run_muster(cluster.flags({"--once"})).code, 0);
+  const json held = cluster.a.get("/v1/agent/services");
+  for (const auto& [id, service] : held.items()) {
+    if (service.at("Service") == "muster") cluster.a.put("/v1/agent/service/deregister/" + net::escape(id));
+  }
+  auto flags = cluster.flags({"--consul-agent=" + cluster.server.url()});
+  flags.insert(flags.begin(), "cleanup");
+  const auto done = run_muster(flags);
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_TRUE(cluster.a.get("/v1/agent/services").empty()) << done.out;
+  EXPECT_EQ(run_muster(flags).out, "nothing to do\n");
 }
 
 TEST_F(MesosEndToEnd, CleanupRemovesAllOfThisOwnerAndNothingElse) {
