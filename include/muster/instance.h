@@ -53,7 +53,7 @@ struct Instance {
   std::string key;  // names the thing itself where two sources may see it ("machine-id/unit"); usually empty
   Kind kind = Kind::Task;
   std::string name;
-  std::string group;  // framework, job or slice; tested by --fw-whitelist and --fw-blacklist
+  std::string group;  // framework, job or slice; tested by --fw-whitelist and --fw-blacklist; empty: not known
   std::vector<Label> labels;
   std::vector<std::string> tags;
   std::vector<Address> addresses;  // in the source's order; the rules choose

@@ -133,7 +133,7 @@ class Maker {
   // --- Kind::Service: finished by its source ---
   void add_service() {
     const std::string cleaned = rules_.clean_name(instance_.name);
-    if (!rules_.allows_name(cleaned) || !rules_.allows_group(instance_.group)) return;
+    if (!rules_.allows_name(cleaned) || (!instance_.group.empty() && !rules_.allows_group(instance_.group))) return;
     Service service;
     service.name = instance_.name;
     service.id = settings_.service_id_prefix + ":" + instance_.id;

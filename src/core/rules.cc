@@ -117,6 +117,8 @@ bool Rules::allows_name(std::string_view cleaned) const {
 }
 
 bool Rules::allows_group(std::string_view raw) const {
+  // Undecided: not registered; the source calls it doubtful, so that it is not removed either.
+  if (raw.empty()) return compiled_->fw_whitelist.empty() && compiled_->fw_blacklist.empty();
   if (compiled_->fw_blacklist.match(raw)) return false;
   return compiled_->fw_whitelist.empty() || compiled_->fw_whitelist.match(raw);
 }

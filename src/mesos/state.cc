@@ -491,6 +491,9 @@ void Decoder::pack_late() {
       late.instance.group = here->second;
     } else if (earlier != known_groups_.end()) {
       late.instance.group = earlier->second;
+    } else {
+      // An old master names no framework that has not come back: --fw-whitelist cannot tell, and must not remove.
+      state_.tasks[late.agent].pending.push_back(late.instance.id);
     }
     pack(state_.tasks[late.agent], agent(late.agent), late.instance);
   }

@@ -52,7 +52,7 @@ struct AgentTasks {
   InstanceList running;              // TASK_RUNNING, and TASK_KILLING as draining; not sealed yet
   std::vector<std::string> ended;    // FINISHED, FAILED, KILLED, ERROR, DROPPED, GONE; completed tasks among them
   std::vector<std::string> lost;     // LOST, UNREACHABLE, UNKNOWN, GONE_BY_OPERATOR: may run, and may come back
-  std::vector<std::string> pending;  // STAGING, STARTING
+  std::vector<std::string> pending;  // STAGING, STARTING; and those whose framework's name nobody knows
   bool whole = true;                 // false: a task here could not be read, so that an absence proves nothing
 };
 

@@ -165,6 +165,18 @@ TEST_F(LedgerTest, AListOfCompletedTasksThatTurnsOverChangesNoSlice) {
   EXPECT_EQ(slice(fold(mesos), "10.0.0.1"), before);
 }
 
+// A master before 1.3 lists running tasks of frameworks that have not come back as orphans, without the framework's name:
+// with --fw-whitelist a muster that had just started took them for unwanted, and removed them.
+TEST_F(LedgerTest, IsInDoubtAboutATaskWhoseFrameworkNobodyKnows) {
+  MesosCluster mesos = cluster();
+  mesos.orphans = {mesos.tasks[0]};
+  mesos.orphans[0].framework = "unheard-of";
+  mesos.tasks.erase(mesos.tasks.begin());
+  const SlicePtr got = slice(fold(mesos), "10.0.0.1");
+  EXPECT_TRUE(got->instances.contains("a"));
+  EXPECT_EQ(got->doubtful, Strings{"a"});
+}
+
 TEST_F(LedgerTest, ACompletedTaskThatIsOnlyLostProvesNothing) {
   MesosCluster mesos = cluster();
   mesos.completed = {task("x", "10.0.0.1")};
