@@ -89,8 +89,8 @@ std::unique_ptr<Agents> make_agents(const Program& program, bool writes, const s
   } else {
     agents = std::make_unique<consul::ConsulAgents>(options.consul, program.credentials, permit);
     if (options.consul.verify != consul::Verify::Off) {
-      agents = std::make_unique<consul::VerifiedAgents>(std::move(agents), options.consul, program.credentials,
-                                                        identities);
+      agents =
+          std::make_unique<consul::VerifiedAgents>(std::move(agents), options.consul, program.credentials, identities);
     }
   }
   const auto may_write = [=] { return writes && (!permit || permit()); };

@@ -28,7 +28,7 @@ struct ActualService {
   int weight_passing = 1;
   int weight_warning = 1;
   bool enable_tag_override = false;
-  std::vector<std::string> check_ids;      // sorted; without `_service_maintenance:<id>`
+  std::vector<std::string> check_ids;        // sorted; without `_service_maintenance:<id>`
   std::optional<std::string> maintenance{};  // the reason (the check's Notes), when the service is in maintenance
   std::map<std::string, std::string> check_kinds{};  // by id, where the agent tells: "http", "tcp", "ttl", ...
   friend bool operator==(const ActualService&, const ActualService&) = default;

@@ -16,7 +16,7 @@ struct Flag {
   std::string help;      // one sentence, no trailing period
   std::string fallback;  // the default as text; empty: none
   bool repeatable = false;
-  bool secret = false;   // never echoed in errors, logs or --help
+  bool secret = false;  // never echoed in errors, logs or --help
   // Checks and stores one value. The error says what would be right; flag and value are added by the caller.
   std::function<Result<void>(const std::string&)> set;
 };

@@ -16,20 +16,20 @@ namespace muster {
 
 // As the operator gave them; each field is the flag of the same name. Patterns are RE2, unanchored.
 struct RuleSettings {
-  std::string owner;                        // --owner
-  std::string service_id_prefix;            // --service-id-prefix; empty: "muster", or "mesos-consul" with compat
-  bool compat = false;                      // --compat=mesos-consul
-  std::vector<std::string> whitelist;       // on the cleaned, lower-cased final name
-  std::vector<std::string> blacklist;       // wins over whitelist
-  std::vector<std::string> fw_whitelist;    // on the raw group (framework) name
+  std::string owner;                      // --owner
+  std::string service_id_prefix;          // --service-id-prefix; empty: "muster", or "mesos-consul" with compat
+  bool compat = false;                    // --compat=mesos-consul
+  std::vector<std::string> whitelist;     // on the cleaned, lower-cased final name
+  std::vector<std::string> blacklist;     // wins over whitelist
+  std::vector<std::string> fw_whitelist;  // on the raw group (framework) name
   std::vector<std::string> fw_blacklist;
   std::vector<std::string> shared_service_name;  // first pattern with a group that matches the raw name: group 1
-  std::vector<std::string> task_tag;        // "substring:tag[,tag...]"
-  std::string group_separator;              // replaces '_' in names
-  std::string service_port_label;           // label with 0-based indexes of resource ports
+  std::vector<std::string> task_tag;             // "substring:tag[,tag...]"
+  std::string group_separator;                   // replaces '_' in names
+  std::string service_port_label;                // label with 0-based indexes of resource ports
   std::vector<AddressKind> ip_order{AddressKind::NetInfo, AddressKind::Mesos, AddressKind::Host};
-  std::string service_name = "mesos";       // of hosts
-  std::vector<std::string> service_tags;    // of hosts: each role becomes "role.tag"
+  std::string service_name = "mesos";     // of hosts
+  std::vector<std::string> service_tags;  // of hosts: each role becomes "role.tag"
   bool enable_script_checks = false;
   bool canary = false;  // make_desired adds the canary to every agent that serves a host
   friend bool operator==(const RuleSettings&, const RuleSettings&) = default;
@@ -37,19 +37,19 @@ struct RuleSettings {
 
 // Why one item was left out or clipped. Bounded: these are label values of a metric.
 enum class Reason : std::uint8_t {
-  NoName,           // nothing is left of the name after cleaning
+  NoName,  // nothing is left of the name after cleaning
   NoId,
   PortOutOfRange,
   PortWithoutNumber,
-  BadTag,           // control characters, or longer than 255 bytes: dropped
-  TooManyTags,      // more than 128: the rest dropped
-  MetaLimit,        // over Consul's limits: dropped
-  BadCheck,         // label that cannot make a check, or a duration that does not parse: default or dropped
-  ScriptCheck,      // check_script without --enable-script-checks
-  NameNotDns,       // registered, but DNS will not answer for it
-  IdCollision,      // two services of one id: the first by instance id wins
-  BadLabel,         // not valid UTF-8, or over 64 KiB: ignored
-  NoAddress,        // reported; registered with the agent's own address
+  BadTag,       // control characters, or longer than 255 bytes: dropped
+  TooManyTags,  // more than 128: the rest dropped
+  MetaLimit,    // over Consul's limits: dropped
+  BadCheck,     // label that cannot make a check, or a duration that does not parse: default or dropped
+  ScriptCheck,  // check_script without --enable-script-checks
+  NameNotDns,   // registered, but DNS will not answer for it
+  IdCollision,  // two services of one id: the first by instance id wins
+  BadLabel,     // not valid UTF-8, or over 64 KiB: ignored
+  NoAddress,    // reported; registered with the agent's own address
 };
 
 std::string_view to_string(Reason reason);

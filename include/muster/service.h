@@ -49,10 +49,9 @@ inline constexpr char kMetaOwner[] = "muster_owner";        // the cluster, see 
 inline constexpr char kMetaSource[] = "muster_source";      // "mesos", "nomad", ...
 inline constexpr char kMetaHost[] = "muster_host";          // HostRef::id
 inline constexpr char kMetaInstance[] = "muster_instance";  // Instance::id, clipped to Consul's 512 bytes
-inline constexpr char kMetaAgent[] = "muster_agent";        // on the canary: AgentKey::url, so that agents are found again
-inline constexpr char kMetaEpoch[] = "muster_epoch";        // with --lock: who wrote it; not part of the hash
-inline constexpr char kMetaHash[] = "muster_hash";          // of the whole definition: agents never return a check's
-
+inline constexpr char kMetaAgent[] = "muster_agent";  // on the canary: AgentKey::url, so that agents are found again
+inline constexpr char kMetaEpoch[] = "muster_epoch";  // with --lock: who wrote it; not part of the hash
+inline constexpr char kMetaHash[] = "muster_hash";    // of the whole definition: agents never return a check's
 
 // Meta muster_source of the canary: a registration on every agent that we write to, which shows that we can see what we
 // write, that the agent has not lost its data, and, through the catalog, where we have ever been.

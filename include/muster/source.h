@@ -20,8 +20,8 @@ enum class Domain : std::uint8_t {
 
 struct Update {
   Domain domain = Domain::Listed;
-  bool full = true;               // made by a full read of the scheduler, not from an event
-  std::vector<HostSlice> slices;  // unique by host.id
+  bool full = true;                   // made by a full read of the scheduler, not from an event
+  std::vector<HostSlice> slices;      // unique by host.id
   std::vector<Rejection> rejections;  // items that could not be decoded: counted, and logged once
 };
 

@@ -22,8 +22,9 @@ struct WantedSlice {
 // All slices that one agent serves, of all its hosts and sources; a value, taken from the Board under its lock.
 struct Wanted {
   AgentKey agent;
-  std::vector<WantedSlice> slices;   // sorted by (source, host.id)
-  std::vector<std::string> settled;  // sources whose list of hosts is itself complete: a host that no slice names is gone
+  std::vector<WantedSlice> slices;  // sorted by (source, host.id)
+  std::vector<std::string>
+      settled;  // sources whose list of hosts is itself complete: a host that no slice names is gone
   std::map<std::string, std::uint64_t> reads;  // by source: full reads of the scheduler so far
 };
 

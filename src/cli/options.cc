@@ -121,9 +121,8 @@ Setter set_agent(std::string& target) {
 Setter set_key(std::string& target) {
   return [&target](const std::string& value) -> Result<void> {
     const std::vector<std::string> parts = split(value, '/');
-    const bool tidy = std::none_of(parts.begin(), parts.end(), [](const std::string& part) {
-      return part.empty() || part == "." || part == "..";
-    });
+    const bool tidy = std::none_of(parts.begin(), parts.end(),
+                                   [](const std::string& part) { return part.empty() || part == "." || part == ".."; });
     if (value.size() > 512 || !printable(value) || !tidy) {
       return fail(Fault::Leave, "not a key of Consul's; give at most 512 bytes of names with single slashes between");
     }
@@ -166,8 +165,8 @@ FlagGroup general_group(Options& o) {
                 "Make Consul true once and exit: 0 done, 1 something failed, 2 usage, 3 held back or still different",
                 "false", set_switch(o.run.once)),
            flag("dry-run", "", "Write nothing; print what would be done, and why", "false", set_switch(o.run.dry_run)),
-           flag("stale", "", "With adopt: remove unmarked services under our prefix that match nothing that runs", "false",
-                set_switch(o.stale)),
+           flag("stale", "", "With adopt: remove unmarked services under our prefix that match nothing that runs",
+                "false", set_switch(o.stale)),
            flag("log-level", "LEVEL", "Least level that is logged: debug, info, warn or error", "info", set_level(o))}};
 }
 
@@ -220,8 +219,10 @@ FlagGroup running_group(Options& o) {
             "5", set_number(o.run.breaker.least, 0, 1'000'000)),
        flag("breaker-percent", "N", "Of what Consul holds of a source, so much may go in a window, when that is more",
             "30", set_number(o.run.breaker.percent, 0, 100)),
-       flag("breaker-window", "DURATION", "The window; more than that is held until it was read thrice over a minute, "
-            "or SIGUSR1", "5m", set_duration(o.run.breaker.window, std::chrono::seconds(1))),
+       flag("breaker-window", "DURATION",
+            "The window; more than that is held until it was read thrice over a minute, "
+            "or SIGUSR1",
+            "5m", set_duration(o.run.breaker.window, std::chrono::seconds(1))),
        flag("watch-agents", "N",
             "Consul agents watched by long polls, at most, so that a loss is seen in seconds; the audit does the rest",
             "1000", set_number(o.run.watch_agents, 0, 100'000)),
@@ -229,8 +230,8 @@ FlagGroup running_group(Options& o) {
             "false", set_switch(o.run.lock.enabled)),
        flag("lock-key", "KEY", "Key in Consul that the acting muster holds", "muster/OWNER/leader",
             set_key(o.run.lock.key)),
-       flag("lock-ttl", "DURATION", "TTL of the session, 10s to 24h: a dead muster is replaced within 3 of these", "15s",
-            set_ttl(o.run.lock.ttl)),
+       flag("lock-ttl", "DURATION", "TTL of the session, 10s to 24h: a dead muster is replaced within 3 of these",
+            "15s", set_ttl(o.run.lock.ttl)),
        flag("lock-agent", "URL", "Consul agent that is asked for the lock; else --consul-agent, else this machine's",
             "", set_agent(o.run.lock.agent))}};
 }
@@ -258,8 +259,9 @@ Program make_program() {
   return {"muster",
           MUSTER_VERSION,
           "keeps Consul true to what schedulers run",
-          {{"adopt", "", "Show what would be taken over from another program, and what of it matches nothing; "
-                         "with --stale do it, and remove the latter"},
+          {{"adopt", "",
+            "Show what would be taken over from another program, and what of it matches nothing; "
+            "with --stale do it, and remove the latter"},
            {"cleanup", "", "Remove every service of this --owner, after showing which"}},
           kExamples};
 }

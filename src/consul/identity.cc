@@ -41,7 +41,11 @@ bool holds_canary(const Actual& actual) {
 class VerifiedAgent : public Agent {
  public:
   VerifiedAgent(std::unique_ptr<Agent> agent, Peer peer, Identities& identities, bool enforce)
-      : agent_(std::move(agent)), peer_(std::move(peer)), key_{peer_.url()}, identities_(identities), enforce_(enforce) {}
+      : agent_(std::move(agent)),
+        peer_(std::move(peer)),
+        key_{peer_.url()},
+        identities_(identities),
+        enforce_(enforce) {}
 
   Result<Actual> read(std::stop_token stop) override {
     auto actual = agent_->read(stop);

@@ -28,7 +28,8 @@ Result<Self> decode_self(std::string_view body);
 std::string decode_node_id(std::string_view body);
 
 // - WrongAgent: the URL names a host by an IP that is not loopback, and the agent advertises another.
-// - NodeRefused: the catalog has another node id under the agent's node name. An agent that lost its data comes back with
+// - NodeRefused: the catalog has another node id under the agent's node name. An agent that lost its data comes back
+// with
 //   a new id; the servers then refuse the node, its PUTs answer 200 all the same, and the catalog keeps what it had.
 std::vector<Remark> judge_identity(const std::string& url, const Self& self, const std::string& catalog_node_id);
 
@@ -53,9 +54,9 @@ class Identities {
   std::map<AgentKey, Entry> entries_;
 };
 
-// Asks each agent who it is at first contact, after every failure, when it holds no canary, and when what is known is no
-// longer fresh; Actual::remarks says what is wrong. With `enforce` an agent that is wrong, or does not tell, is not read:
-// Fault::Keep.
+// Asks each agent who it is at first contact, after every failure, when it holds no canary, and when what is known is
+// no longer fresh; Actual::remarks says what is wrong. With `enforce` an agent that is wrong, or does not tell, is not
+// read: Fault::Keep.
 class VerifiedAgents : public Agents {
  public:
   VerifiedAgents(std::unique_ptr<Agents> agents, const ConsulSettings& settings,

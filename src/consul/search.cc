@@ -27,8 +27,8 @@ std::string filter_literal(std::string_view value) {
   return out + "\"";
 }
 
-Result<std::vector<Found>> find_canaries(net::HttpClient& client, const Credentials& credentials, const AgentKey& through,
-                                         const std::string& owner, std::stop_token stop) {
+Result<std::vector<Found>> find_canaries(net::HttpClient& client, const Credentials& credentials,
+                                         const AgentKey& through, const std::string& owner, std::stop_token stop) {
   Peer peer(client, credentials, through.url);
   const std::string filter = std::string("ServiceMeta.") + kMetaOwner + " == " + filter_literal(owner);
   const auto body =
@@ -46,8 +46,7 @@ Result<std::vector<Found>> find_canaries(net::HttpClient& client, const Credenti
 }
 
 Result<std::vector<std::string>> find_holders(net::HttpClient& client, const Credentials& credentials,
-                                              const AgentKey& through, const std::string& owner,
-                                              std::stop_token stop) {
+                                              const AgentKey& through, const std::string& owner, std::stop_token stop) {
   Peer peer(client, credentials, through.url);
   const auto body = peer.get("/v1/catalog/nodes", stop);
   if (!body) return tl::unexpected(body.error());

@@ -21,13 +21,13 @@ struct Found {
   friend bool operator==(const Found&, const Found&) = default;
 };
 
-// GET /v1/catalog/service/muster, filtered by owner, asked of `through`. A token without read rights gets an empty list:
-// that nothing was found proves nothing. Error: Fault::Retry.
-Result<std::vector<Found>> find_canaries(net::HttpClient& client, const Credentials& credentials, const AgentKey& through,
-                                         const std::string& owner, std::stop_token stop);
+// GET /v1/catalog/service/muster, filtered by owner, asked of `through`. A token without read rights gets an empty
+// list: that nothing was found proves nothing. Error: Fault::Retry.
+Result<std::vector<Found>> find_canaries(net::HttpClient& client, const Credentials& credentials,
+                                         const AgentKey& through, const std::string& owner, std::stop_token stop);
 
-// For a cleanup, which must not depend on a canary that somebody removed: the addresses of all nodes that hold a service
-// of this owner. Costs a query a node. Error: Fault::Retry, also where a node could not be asked.
+// For a cleanup, which must not depend on a canary that somebody removed: the addresses of all nodes that hold a
+// service of this owner. Costs a query a node. Error: Fault::Retry, also where a node could not be asked.
 Result<std::vector<std::string>> find_holders(net::HttpClient& client, const Credentials& credentials,
                                               const AgentKey& through, const std::string& owner, std::stop_token stop);
 

@@ -29,7 +29,7 @@ struct ConsulSettings {
   std::uint16_t port = 8500;  // of the agents of hosts
   std::string agent;          // one fixed agent for all hosts, without a trailing slash; empty: each host's own
   Verify verify = Verify::Report;
-  bool catalog = false;       // hosts have no agents: see catalog_agent.h
+  bool catalog = false;  // hosts have no agents: see catalog_agent.h
   std::string token;
   std::string token_file;  // read at start and by Credentials::reload; wins over `token`
   std::string basic_auth;  // "user:password"

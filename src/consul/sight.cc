@@ -43,8 +43,12 @@ class SightedAgent : public Agent {
 
 }  // namespace
 
-SightedAgents::SightedAgents(std::unique_ptr<Agents> agents, Owner owner, std::function<bool()> may_write, Serves serves)
-    : agents_(std::move(agents)), owner_(std::move(owner)), may_write_(std::move(may_write)), serves_(std::move(serves)) {}
+SightedAgents::SightedAgents(std::unique_ptr<Agents> agents, Owner owner, std::function<bool()> may_write,
+                             Serves serves)
+    : agents_(std::move(agents)),
+      owner_(std::move(owner)),
+      may_write_(std::move(may_write)),
+      serves_(std::move(serves)) {}
 
 std::unique_ptr<Agent> SightedAgents::at(const AgentKey& key) {
   return std::make_unique<SightedAgent>(agents_->at(key), make_canary(key, owner_), may_write_, serves_(key));

@@ -12,8 +12,8 @@ namespace muster::consul {
 // A token without read rights gets 200 and an empty list (Consul 1.8.7), which looks like an agent that lost its data.
 // read() therefore wants the canary in the list: where it is missing it is registered and the list read again. There
 // now: the agent was wiped, or is new, and the list is true. Still missing: we are blind, Fault::Keep, and nothing is
-// planned. Where `may_write` says no (dry run, standby), and where the agent serves no host any more, a list without canary
-// is taken as it is.
+// planned. Where `may_write` says no (dry run, standby), and where the agent serves no host any more, a list without
+// canary is taken as it is.
 class SightedAgents : public Agents {
  public:
   using Serves = std::function<bool(const AgentKey&)>;

@@ -120,8 +120,7 @@ void Breaker::forget_old(PerSource& source, Time now) const {
 
 bool Breaker::over_limit(const PerSource& source) const {
   const std::size_t gone = source.removals.size();
-  return gone + source.waiting >
-         std::max<std::size_t>(settings_.least, (gone + source.ours) * settings_.percent / 100);
+  return gone + source.waiting > std::max<std::size_t>(settings_.least, (gone + source.ours) * settings_.percent / 100);
 }
 
 bool Breaker::believed(const Hold& hold, std::uint64_t reads, Time now) const {

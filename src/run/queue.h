@@ -1,4 +1,5 @@
-// Which agents wait to be planned: each at most once, each with one worker at a time, failing ones in a lane of their own.
+// Which agents wait to be planned: each at most once, each with one worker at a time, failing ones in a lane of their
+// own.
 #pragma once
 
 #include <chrono>

@@ -29,7 +29,13 @@ Report Reconciler::reconcile(const AgentKey& key, std::stop_token stop) {
   Plan plan = make_plan(desired, *actual, owner);
   plan = guard_.allow(std::move(plan), wanted, owner);
   Applied applied = agent->apply(plan, stop);
-  return {key, {}, std::move(desired.rejections), std::move(plan), std::move(applied), wanted.slices.size(), actual->remarks};
+  return {key,
+          {},
+          std::move(desired.rejections),
+          std::move(plan),
+          std::move(applied),
+          wanted.slices.size(),
+          actual->remarks};
 }
 
 }  // namespace muster::run

@@ -13,11 +13,11 @@ namespace muster::run {
 
 struct Report {
   AgentKey agent;
-  std::optional<Error> unreadable;     // nothing was planned
+  std::optional<Error> unreadable;  // nothing was planned
   std::vector<Rejection> rejections;
-  Plan plan;                           // after the guard
+  Plan plan;  // after the guard
   Applied applied;
-  std::size_t hosts = 0;               // that the agent serves
+  std::size_t hosts = 0;  // that the agent serves
   std::vector<Remark> remarks{};
   std::chrono::nanoseconds duration{0};
 

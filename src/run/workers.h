@@ -16,8 +16,8 @@ namespace muster::run {
 // Thread: poke() from any thread. Destruction stops and joins all of them.
 class Workers {
  public:
-  using MakeReconciler = std::function<Reconciler()>;      // one for each thread
-  using Sink = std::function<void(const Report&)>;         // called on the workers' threads, before done()
+  using MakeReconciler = std::function<Reconciler()>;  // one for each thread
+  using Sink = std::function<void(const Report&)>;     // called on the workers' threads, before done()
 
   Workers(AgentQueue& queue, std::size_t limit, MakeReconciler make, Sink sink);
   ~Workers();

@@ -48,7 +48,10 @@ const std::vector<MetricInfo>& metric_table() {
       {"muster_plan_conflicts", "gauge", {}, "Services of others that stand where one of ours should be"},
       {"muster_agents", "gauge", {}, "Consul agents that muster keeps true"},
       {"muster_agent_failing", "gauge", {}, "Consul agents whose last run failed, wholly or in part"},
-      {"muster_agents_blind", "gauge", {}, "Consul agents that answer and are not believed: nothing is planned for them"},
+      {"muster_agents_blind",
+       "gauge",
+       {},
+       "Consul agents that answer and are not believed: nothing is planned for them"},
       {"muster_agent_remarks",
        "gauge",
        {{"kind", values_to(RemarkKind::Unverified)}},
@@ -70,7 +73,10 @@ const std::vector<MetricInfo>& metric_table() {
        {{"lane", {"main", "retry", "busy"}}},
        "Consul agents that wait for a run, wait for another try after a failure, or are worked on"},
       {"muster_reconcile_duration_seconds", "histogram", {}, "How long a run over one agent took"},
-      {"muster_lock_held", "gauge", {}, "1 while this muster holds the lock and acts; 0 for a standby, or without --lock"},
+      {"muster_lock_held",
+       "gauge",
+       {},
+       "1 while this muster holds the lock and acts; 0 for a standby, or without --lock"},
       {"muster_reload_total", "counter", {ok_or_error()}, "Reloads on SIGHUP"},
   };
   return table;

@@ -372,10 +372,11 @@ TEST(CatalogUnderAcls, TakesADeniedReadForBlindnessAndNotForAnEmptyHost) {
     ConsulSettings settings;
     settings.agent = server.url();
     settings.token = token;
-    SightedAgents agents(std::make_unique<CatalogAgents>(
-                             settings, Credentials::load(settings).value(), kOwner.id, [&] { return proof; },
-                             std::make_shared<Census>()),
-                         kOwner, [] { return true; }, [](const AgentKey&) { return true; });
+    SightedAgents agents(
+        std::make_unique<CatalogAgents>(
+            settings, Credentials::load(settings).value(), kOwner.id, [&] { return proof; },
+            std::make_shared<Census>()),
+        kOwner, [] { return true; }, [](const AgentKey&) { return true; });
     return agents.at({"catalog://10.9.0.1"})->read({});
   };
   const std::string all =

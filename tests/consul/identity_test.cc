@@ -57,7 +57,8 @@ TEST(Search, OnlyCanariesOfThisOwnerThatNameTheirAgentAreFound) {
   const auto found = decode_canaries(R"([
     {"Node":"c1","Address":"10.0.0.1","ID":"id-1","ServiceMeta":{"muster_owner":"o","muster_agent":"http://10.0.0.1:8500"}},
     {"Node":"c2","ServiceMeta":{"muster_owner":"other","muster_agent":"http://10.0.0.2:8500"}},
-    {"Node":"c3","ServiceMeta":{"muster_owner":"o"}}, {"ServiceMeta":7}, 7, null])", "o");
+    {"Node":"c3","ServiceMeta":{"muster_owner":"o"}}, {"ServiceMeta":7}, 7, null])",
+                                     "o");
   ASSERT_TRUE(found);
   EXPECT_EQ(*found, (std::vector<Found>{{{"http://10.0.0.1:8500"}, "c1", "10.0.0.1", "id-1"}}));
   EXPECT_FALSE(decode_canaries("{}", "o"));

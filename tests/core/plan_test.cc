@@ -118,9 +118,10 @@ TEST(Plan, ClaimsAnUnmarkedServiceOfOurIdByOneUpdate) {
 TEST(Plan, EndsACheckOfAnotherKindBeforeItPutsOursInItsPlace) {
   Actual agent = agent_with({web()});
   agent.services[0].check_kinds = {{"http:muster:web.1:80", "ttl"}};
-  EXPECT_EQ(show(plan({web()}, agent).actions),
-            (Lines{"deregister_check muster:web.1:80 http:muster:web.1:80 (check http:muster:web.1:80 is of another kind)",
-                   "update muster:web.1:80 (check http:muster:web.1:80 is of another kind)"}));
+  EXPECT_EQ(
+      show(plan({web()}, agent).actions),
+      (Lines{"deregister_check muster:web.1:80 http:muster:web.1:80 (check http:muster:web.1:80 is of another kind)",
+             "update muster:web.1:80 (check http:muster:web.1:80 is of another kind)"}));
   agent.services[0].check_kinds = {{"http:muster:web.1:80", "http"}};
   EXPECT_EQ(show(plan({web()}, agent).actions), Lines{});
 }

@@ -39,8 +39,8 @@ TEST(QuietEndToEnd, TenThousandServicesInPlaceCostNoWriteAndWakeNoWatch) {
   Cluster cluster;
   cluster.mesos.edit([](fakes::MesosCluster& state) {
     for (int i = 0; i < kServices; ++i) {
-      state.tasks.push_back(task("web." + std::to_string(i), "web", i % 2 == 0 ? kHostA : kHostB, 10000 + i % 50000,
-                                 {{"tags", "b,a"}}));
+      state.tasks.push_back(
+          task("web." + std::to_string(i), "web", i % 2 == 0 ? kHostA : kHostB, 10000 + i % 50000, {{"tags", "b,a"}}));
     }
   });
   Muster muster(cluster.flags({"--refresh=2s", "--audit-interval=20s"}));

@@ -165,8 +165,8 @@ TEST_F(LedgerTest, AListOfCompletedTasksThatTurnsOverChangesNoSlice) {
   EXPECT_EQ(slice(fold(mesos), "10.0.0.1"), before);
 }
 
-// A master before 1.3 lists running tasks of frameworks that have not come back as orphans, without the framework's name:
-// with --fw-whitelist a muster that had just started took them for unwanted, and removed them.
+// A master before 1.3 lists running tasks of frameworks that have not come back as orphans, without the framework's
+// name: with --fw-whitelist a muster that had just started took them for unwanted, and removed them.
 TEST_F(LedgerTest, IsInDoubtAboutATaskWhoseFrameworkNobodyKnows) {
   MesosCluster mesos = cluster();
   mesos.orphans = {mesos.tasks[0]};

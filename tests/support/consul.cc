@@ -1,9 +1,8 @@
 #include "support/consul.h"
 
-#include <algorithm>
-
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
