@@ -87,10 +87,12 @@ std::unique_ptr<Agents> make_agents(const Program& program, bool writes, const s
     const auto prove = [lock] { return lock ? lock->proof() : std::nullopt; };
     agents = std::make_unique<consul::CatalogAgents>(options.consul, program.credentials, owner.id, prove, census);
   } else {
-    agents = std::make_unique<consul::ConsulAgents>(options.consul, program.credentials, permit);
-    if (options.consul.verify != consul::Verify::Off) {
+    auto plain = std::make_unique<consul::ConsulAgents>(options.consul, program.credentials, permit);
+    if (options.consul.verify == consul::Verify::Off) {
+      agents = std::move(plain);
+    } else {
       agents =
-          std::make_unique<consul::VerifiedAgents>(std::move(agents), options.consul, program.credentials, identities);
+          std::make_unique<consul::VerifiedAgents>(std::move(plain), options.consul, program.credentials, identities);
     }
   }
   const auto may_write = [=] { return writes && (!permit || permit()); };

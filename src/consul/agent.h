@@ -27,6 +27,8 @@ class ConsulAgents : public Agents {
   // read: an agent that refuses, hangs, answers anything but 200 or cannot be understood is Fault::Retry.
   // apply: see judge(). Without permission it ends with Fault::Retry.
   std::unique_ptr<Agent> at(const AgentKey& key) override;
+  // For others of the same thread that ask the same agents: a second client would connect a second time.
+  net::HttpClient& client() { return client_; }
 
  private:
   net::HttpClient client_;

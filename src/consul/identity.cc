@@ -135,17 +135,16 @@ void Identities::forget(const AgentKey& agent) {
   entries_.erase(agent);
 }
 
-VerifiedAgents::VerifiedAgents(std::unique_ptr<Agents> agents, const ConsulSettings& settings,
+VerifiedAgents::VerifiedAgents(std::unique_ptr<ConsulAgents> agents, const ConsulSettings& settings,
                                std::shared_ptr<const Credentials> credentials, std::shared_ptr<Identities> identities)
     : agents_(std::move(agents)),
-      client_(http_options(settings)),
       credentials_(std::move(credentials)),
       identities_(std::move(identities)),
       enforce_(settings.verify == Verify::Enforce) {}
 
 std::unique_ptr<Agent> VerifiedAgents::at(const AgentKey& key) {
-  return std::make_unique<VerifiedAgent>(agents_->at(key), Peer(client_, *credentials_, key.url), *identities_,
-                                         enforce_);
+  return std::make_unique<VerifiedAgent>(agents_->at(key), Peer(agents_->client(), *credentials_, key.url),
+                                         *identities_, enforce_);
 }
 
 }  // namespace muster::consul

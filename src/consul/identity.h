@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "consul/agent.h"
 #include "consul/settings.h"
 #include "muster/agent.h"
 
@@ -59,13 +60,12 @@ class Identities {
 // read: Fault::Keep.
 class VerifiedAgents : public Agents {
  public:
-  VerifiedAgents(std::unique_ptr<Agents> agents, const ConsulSettings& settings,
+  VerifiedAgents(std::unique_ptr<ConsulAgents> agents, const ConsulSettings& settings,
                  std::shared_ptr<const Credentials> credentials, std::shared_ptr<Identities> identities);
   std::unique_ptr<Agent> at(const AgentKey& key) override;
 
  private:
-  const std::unique_ptr<Agents> agents_;
-  net::HttpClient client_;
+  const std::unique_ptr<ConsulAgents> agents_;
   const std::shared_ptr<const Credentials> credentials_;
   const std::shared_ptr<Identities> identities_;
   const bool enforce_;
