@@ -7,6 +7,7 @@
 #include "consul/decode.h"
 #include "consul/encode.h"
 #include "consul/peer.h"
+#include "core/marks.h"
 
 namespace muster::consul {
 namespace {
@@ -60,8 +61,7 @@ std::string path_of(const Action& action) {
 }
 
 bool removes_canary(const Action& action) {
-  const auto source = action.marks.find(kMetaSource);
-  return action.verb == Verb::Deregister && source != action.marks.end() && source->second == kCanarySource;
+  return action.verb == Verb::Deregister && mark(action.marks, kMetaSource) == kCanarySource;
 }
 
 class HttpAgent : public Agent {

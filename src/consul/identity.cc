@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "consul/peer.h"
+#include "core/marks.h"
 #include "core/text.h"
 #include "net/http.h"
 
@@ -32,10 +33,8 @@ std::string address_of(const std::string& url) {
 }
 
 bool holds_canary(const Actual& actual) {
-  return std::any_of(actual.services.begin(), actual.services.end(), [](const ActualService& service) {
-    const auto source = service.meta.find(kMetaSource);
-    return source != service.meta.end() && source->second == kCanarySource;
-  });
+  return std::any_of(actual.services.begin(), actual.services.end(),
+                     [](const ActualService& service) { return mark(service.meta, kMetaSource) == kCanarySource; });
 }
 
 class VerifiedAgent : public Agent {

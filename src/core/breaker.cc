@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/marks.h"
+
 namespace muster {
 namespace {
 
-std::string source_of(const Action& action) {
-  const auto found = action.marks.find(kMetaSource);
-  return found == action.marks.end() ? std::string() : found->second;
-}
+std::string source_of(const Action& action) { return mark(action.marks, kMetaSource); }
 
 bool by_absence(const Action& action) { return action.verb == Verb::Deregister && action.proof == Proof::Absent; }
 

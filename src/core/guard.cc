@@ -3,13 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/marks.h"
+
 namespace muster {
 namespace {
-
-std::string mark(const Meta& meta, const char* key) {
-  const auto found = meta.find(key);
-  return found == meta.end() ? std::string() : found->second;
-}
 
 // What the slice named in the service's own marks says of its instance.
 Proof proof_of(const Meta& marks, const Wanted& wanted) {

@@ -109,7 +109,9 @@ class Planner {
       ++plan_.equal;
     } else {
       for (const Check& check : wanted.checks) {
-        if (replaced(check, actual)) plan_.actions.push_back(end_check(wanted, check.id, "of another kind"));
+        if (!replaced(check, actual)) continue;
+        plan_.actions.push_back(
+            about(Verb::DeregisterCheck, wanted, check.id, "check " + check.id + " is of another kind"));
       }
       put(Verb::Update, wanted, std::move(why));
     }
@@ -154,19 +156,17 @@ class Planner {
     plan_.actions.push_back({verb, wanted, "", std::move(why), Proof::Unproven, {}});
   }
 
-  static Action end_check(const Service& wanted, const std::string& check_id, std::string why) {
-    Action action{Verb::DeregisterCheck, {}, check_id, "check " + check_id + " is " + why, Proof::Unproven, {}};
-    action.service.id = wanted.id;
-    action.service.name = wanted.name;
-    return action;
-  }
-
-  void state(Verb verb, const Service& wanted, std::string check_id, std::string why) {
+  // A change of something about the service, which needs no more of it than its names.
+  static Action about(Verb verb, const Service& wanted, std::string check_id, std::string why) {
     Action action{verb, {}, std::move(check_id), std::move(why), Proof::Unproven, {}};
     action.service.id = wanted.id;
     action.service.name = wanted.name;
     action.service.maintenance = wanted.maintenance;
-    states_.push_back(std::move(action));
+    return action;
+  }
+
+  void state(Verb verb, const Service& wanted, std::string check_id, std::string why) {
+    states_.push_back(about(verb, wanted, std::move(check_id), std::move(why)));
   }
 
   void stale_checks(const Service& wanted, const ActualService& actual) {
