@@ -20,7 +20,9 @@ enum class AddressKind : std::uint8_t { NetInfo, Mesos, Docker, Host };
 
 struct Address {
   AddressKind kind = AddressKind::Host;
-  std::string ip;  // literal, without brackets
+  std::string ip;         // literal, without brackets
+  bool inside = false;    // of a network of the container's own: `Port::inside` goes with it, not `Port::number`
+  std::string network{};  // its name, where the scheduler tells
   friend bool operator==(const Address&, const Address&) = default;
 };
 
@@ -30,11 +32,13 @@ enum class PortOrigin : std::uint8_t {
 };
 
 struct Port {
-  std::uint16_t number = 0;
+  std::uint16_t number = 0;  // on the host
   PortOrigin origin = PortOrigin::Resource;
   std::string name;
   std::string protocol;  // "tcp", "udp" or empty
   std::vector<std::string> tags;
+  std::vector<Label> labels{};  // of this port alone: name, check and opt-out; `tags` has left them
+  std::uint16_t inside = 0;     // what it maps to in the container's network; 0: nothing is told of a mapping
   friend bool operator==(const Port&, const Port&) = default;
 };
 
@@ -61,7 +65,16 @@ struct Instance {
   std::vector<Label> meta;
   std::vector<Check> checks;  // known to the scheduler itself; ids are given by the rules
   Health health = Health::Unknown;
-  bool draining = false;  // about to be stopped: out of rotation now
+  bool draining = false;    // about to be stopped: deregistered now
+  std::string maintenance;  // the reason, while it stays registered but must be out of rotation
+  std::string visibility;   // of its discovery info: "FRAMEWORK", "CLUSTER", "EXTERNAL"; empty: not told
+  // Kind::Service
+  std::uint16_t weight_passing = 1;
+  std::uint16_t weight_warning = 1;
+  bool enable_tag_override = false;
+  TaggedAddresses tagged_addresses;
+  // Of several sources that see one `key`, the lowest wins: 0 is seen on the host itself, 1 through a cluster's API.
+  std::uint8_t distance = 0;
   friend bool operator==(const Instance&, const Instance&) = default;
 };
 

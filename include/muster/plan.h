@@ -15,6 +15,7 @@ enum class Verb : std::uint8_t {
   Register,            // PUT of a service that is not there
   Update,              // PUT of one that is there and differs, or is claimed
   DeregisterCheck,     // a check of ours that is no longer wanted
+  ReportCheck,         // status and output of a check that muster itself reports: Action::service.checks holds it
   EnableMaintenance,   // Action::service.maintenance holds the reason
   DisableMaintenance,  // only ever ours, known by its reason
   Deregister,

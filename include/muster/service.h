@@ -9,6 +9,12 @@
 
 namespace muster {
 
+struct Header {
+  std::string name;
+  std::string value;
+  friend bool operator==(const Header&, const Header&) = default;
+};
+
 // One health check as Consul runs it. Exactly one of http, tcp, grpc, ttl and args is set.
 // Durations are Go-style strings ("10s"), because that is what the agent's API takes (Consul API, Agent/Check).
 struct Check {
@@ -21,11 +27,31 @@ struct Check {
   std::vector<std::string> args;
   std::string interval;
   std::string timeout;
+  std::string method;           // http
+  std::vector<Header> header;   // http; in order, a name may stand there twice
+  std::string tls_server_name;  // only agents of 1.9 and later take it
+  bool tls_skip_verify = false;
+  bool grpc_use_tls = false;
+  std::uint16_t success_before_passing = 0;    // Consul 1.7 and later; 0: not sent
+  std::uint16_t failures_before_critical = 0;  // the same
+  std::string notes;
   std::string status;  // initial status; empty leaves Consul's default, critical. Not part of the hash
+  // ttl only. muster itself reports: `status` and `output` are the state that the agent must hold, and are written
+  // whenever they differ. Not part of the hash.
+  bool reported = false;
+  std::string output;
   friend bool operator==(const Check&, const Check&) = default;
 };
 
 using Meta = std::map<std::string, std::string>;
+
+// An address of the service for some audience ("lan", "wan", "virtual"); port 0: the service's own.
+struct TaggedAddress {
+  std::string address;
+  std::uint16_t port = 0;
+  friend bool operator==(const TaggedAddress&, const TaggedAddress&) = default;
+};
+using TaggedAddresses = std::map<std::string, TaggedAddress>;
 
 // A registration in canonical form: what `GET /v1/agent/services` gives back after a PUT of it.
 // Tags keep their order (reordering wakes every watcher). Meta holds the marks of `kMeta...` below.
@@ -40,6 +66,7 @@ struct Service {
   std::uint16_t weight_passing = 1;
   std::uint16_t weight_warning = 1;
   bool enable_tag_override = false;
+  TaggedAddresses tagged_addresses;        // agents add some of their own to these
   std::optional<std::string> maintenance;  // the reason, while the instance must stay out of rotation
   friend bool operator==(const Service&, const Service&) = default;
 };

@@ -50,6 +50,8 @@ std::string path_of(const Action& action) {
       return register_path();
     case Verb::DeregisterCheck:
       return deregister_check_path(action.check_id);
+    case Verb::ReportCheck:
+      return update_check_path(action.check_id);
     case Verb::EnableMaintenance:
       return maintenance_path(service.id, true, service.maintenance.value_or(""));
     case Verb::DisableMaintenance:
@@ -111,7 +113,9 @@ Result<void> HttpAgent::perform(const Action& action, const std::stop_token& sto
     return tl::unexpected(peer_.error(fault, "PUT", path, std::move(text)));
   };
   // Without an id these paths mean something else, or nothing.
-  const bool nameless = action.verb == Verb::DeregisterCheck ? action.check_id.empty() : action.service.id.empty();
+  const bool nameless = action.verb == Verb::DeregisterCheck || action.verb == Verb::ReportCheck
+                            ? action.check_id.empty()
+                            : action.service.id.empty();
   if (nameless) return failed(Fault::Item, "no id");
   std::string body = body_of(action);
   // The last thing before the sending: a process may be stopped for a long time anywhere above.
@@ -124,6 +128,7 @@ Result<void> HttpAgent::perform(const Action& action, const std::stop_token& sto
 }
 
 std::string HttpAgent::body_of(const Action& action) const {
+  if (action.verb == Verb::ReportCheck) return encode_report(action.service.checks.front());
   if (action.verb != Verb::Register && action.verb != Verb::Update) return "";
   constexpr std::size_t kMetaPairs = 64;  // Consul's limit; the epoch is worth less than what fills it
   const auto epoch = permit_ ? permit_() : std::nullopt;

@@ -24,7 +24,15 @@ json encode_check(const Check& check) {
   if (!check.args.empty()) out["Args"] = check.args;
   put(out, "Interval", check.interval);
   put(out, "Timeout", check.timeout);
+  put(out, "Method", check.method);
+  put(out, "TLSServerName", check.tls_server_name);
+  put(out, "Notes", check.notes);
   put(out, "Status", check.status);
+  if (check.tls_skip_verify) out["TLSSkipVerify"] = true;
+  if (check.grpc_use_tls) out["GRPCUseTLS"] = true;
+  if (check.success_before_passing != 0) out["SuccessBeforePassing"] = check.success_before_passing;
+  if (check.failures_before_critical != 0) out["FailuresBeforeCritical"] = check.failures_before_critical;
+  for (const Header& header : check.header) out["Header"][header.name].push_back(header.value);
   return out;
 }
 
@@ -42,6 +50,11 @@ std::string encode_service(const Service& service) {
   if (service.weight_passing != 1 || service.weight_warning != 1) {
     out["Weights"] = {{"Passing", service.weight_passing}, {"Warning", service.weight_warning}};
   }
+  for (const auto& [name, tagged] : service.tagged_addresses) {
+    json& each = out["TaggedAddresses"][name];
+    each["Address"] = tagged.address;
+    each["Port"] = tagged.port == 0 ? service.port : tagged.port;
+  }
   for (const Check& check : service.checks) out["Checks"].push_back(encode_check(check));
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -55,6 +68,13 @@ std::string deregister_path(std::string_view service_id) {
 
 std::string deregister_check_path(std::string_view check_id) {
   return "/v1/agent/check/deregister/" + net::escape(check_id);
+}
+
+std::string update_check_path(std::string_view check_id) { return "/v1/agent/check/update/" + net::escape(check_id); }
+
+std::string encode_report(const Check& check) {
+  const json out = {{"Status", check.status}, {"Output", check.output}};
+  return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 std::string maintenance_path(std::string_view service_id, bool enable, std::string_view reason) {

@@ -16,6 +16,8 @@ std::string encode_service(const Service& service);
 std::string register_path();
 std::string deregister_path(std::string_view service_id);
 std::string deregister_check_path(std::string_view check_id);
+std::string update_check_path(std::string_view check_id);
+std::string encode_report(const Check& check);  // of a check that muster itself reports
 std::string maintenance_path(std::string_view service_id, bool enable, std::string_view reason);
 
 }  // namespace muster::consul

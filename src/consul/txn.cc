@@ -162,6 +162,8 @@ Result<std::vector<std::string>> encode_action(const std::string& node, const Ac
       return set_whole(node, service, before);
     case Verb::DeregisterCheck:
       return end_check(node, action.check_id, service.id, before);
+    case Verb::ReportCheck:
+      return fail(Fault::Item, "a check that muster reports cannot be kept in catalog mode");
     case Verb::EnableMaintenance:
       return std::vector{set_maintenance(node, service)};
     case Verb::DisableMaintenance:

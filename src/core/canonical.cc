@@ -23,12 +23,24 @@ void put(std::string& out, const Check& check) {
   }
   put(out, std::to_string(check.args.size()));
   for (const std::string& arg : check.args) put(out, arg);
+  put(out, check.method);
+  put(out, check.tls_server_name);
+  put(out, check.notes);
+  put(out, std::to_string(check.header.size()));
+  for (const Header& header : check.header) {
+    put(out, header.name);
+    put(out, header.value);
+  }
+  for (const int number : {int{check.tls_skip_verify}, int{check.grpc_use_tls}, int{check.success_before_passing},
+                           int{check.failures_before_critical}}) {
+    put(out, std::to_string(number));
+  }
 }
 
 }  // namespace
 
 std::string definition_hash(const Service& service) {
-  std::string bytes = "1";  // version of this form
+  std::string bytes = "2";  // version of this form
   put(bytes, service.id);
   put(bytes, service.name);
   put(bytes, service.address);
@@ -36,6 +48,12 @@ std::string definition_hash(const Service& service) {
   put(bytes, std::to_string(service.weight_passing));
   put(bytes, std::to_string(service.weight_warning));
   put(bytes, service.enable_tag_override ? "1" : "0");
+  put(bytes, std::to_string(service.tagged_addresses.size()));
+  for (const auto& [name, tagged] : service.tagged_addresses) {
+    put(bytes, name);
+    put(bytes, tagged.address);
+    put(bytes, std::to_string(tagged.port));
+  }
   put(bytes, std::to_string(service.tags.size()));
   for (const std::string& tag : service.tags) put(bytes, tag);
   put(bytes, std::to_string(service.meta.size() - service.meta.count(kMetaHash) - service.meta.count(kMetaEpoch)));

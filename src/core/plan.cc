@@ -233,6 +233,8 @@ std::string_view to_string(Verb verb) {
       return "update";
     case Verb::DeregisterCheck:
       return "deregister_check";
+    case Verb::ReportCheck:
+      return "report_check";
     case Verb::EnableMaintenance:
       return "enable_maintenance";
     case Verb::DisableMaintenance:

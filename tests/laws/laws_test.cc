@@ -171,6 +171,7 @@ void expect_safe(const State& state, const Action& action) {
       EXPECT_TRUE(wanted);
       break;
     }
+    case Verb::ReportCheck:
     case Verb::EnableMaintenance:
     case Verb::DisableMaintenance:
       EXPECT_TRUE(wanted);

@@ -29,6 +29,8 @@ class SimulatedAgent {
       case Verb::DeregisterCheck:
         checks_.erase(action.check_id);
         return true;
+      case Verb::ReportCheck:
+        return checks_.contains(action.check_id);
       case Verb::EnableMaintenance:
         if (!services_.contains(action.service.id)) return false;
         maintain(action.service.id, action.service.maintenance.value_or(""));
