@@ -1,50 +1,27 @@
 #include "consul/settings.h"
 
-#include <algorithm>
-#include <cerrno>
-#include <fstream>
 #include <optional>
-#include <system_error>
 #include <utility>
+
+#include "net/secret_file.h"
 
 namespace muster::consul {
 namespace {
 
-Result<std::string> read_file(const std::string& flag, const std::string& path) {
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  std::string text;
-  // Not by iterators: reading a folder through them throws.
-  std::getline(file, text, '\0');
-  if (!file.is_open() || file.bad()) {
-    const std::string reason = std::error_code(errno, std::generic_category()).message();
-    return fail(Fault::Leave, "--" + flag + "=" + path + ": cannot be read: " + reason);
-  }
-  return text;
+Error with_flag(const std::string& flag, Error error) {
+  error.message = "--" + flag + "=" + error.message;
+  return error;
 }
 
-std::string_view trim(std::string_view text) {
-  constexpr std::string_view kSpace = " \t\r\n";
-  const std::size_t first = text.find_first_not_of(kSpace);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
-}
-
-// A header cannot hold anything else.
 Result<std::string> read_token(const std::string& path) {
-  auto text = read_file("consul-token-file", path);
-  if (!text) return text;
-  const std::string_view token = trim(*text);
-  const bool graphic = std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c < '\x7f'; });
-  if (token.empty() || !graphic) {
-    return fail(Fault::Leave, "--consul-token-file=" + path + ": holds no token; it must be one line with the token");
-  }
-  return std::string(token);
+  return net::read_secret(path, net::Content::Word).map_error([](Error e) {
+    return with_flag("consul-token-file", std::move(e));
+  });
 }
 
 Result<void> check_readable(const std::string& flag, const std::string& path) {
   if (path.empty()) return {};
-  if (auto text = read_file(flag, path); !text) return tl::unexpected(text.error());
+  if (auto text = net::read_file(path); !text) return tl::unexpected(with_flag(flag, text.error()));
   return {};
 }
 
