@@ -33,14 +33,14 @@ Error about(const Master& master, std::string what) {
   return {Fault::Keep, "Mesos master " + master.base + " " + std::move(what)};
 }
 
-Error refusal(const Master& master, int status) {
-  std::string what = "answered " + std::to_string(status);
-  if (status == 401 || status == 403) what += ": it wants credentials that may read its state";
-  if (status == 503) what += ": it knows no leader yet";
-  return about(master, std::move(what));
-}
-
 }  // namespace
+
+struct Fetcher::Question {
+  const Master& master;
+  const Masters& known;
+  const Groups& groups;
+  const std::stop_token& stop;
+};
 
 struct Fetcher::Answer {
   int status = 0;
@@ -61,38 +61,61 @@ const Master* find_master(const Masters& known, std::string_view location) {
   return found == known.all.end() ? nullptr : &*found;
 }
 
-Fetcher::Fetcher(net::HttpOptions http, StateLimits limits) : http_(std::move(http)), limits_(limits) {}
+Fetcher::Fetcher(net::HttpOptions http, StateLimits limits, std::shared_ptr<Authorizer> auth)
+    : http_(std::move(http)), limits_(limits), auth_(std::move(auth)) {}
 
-Result<Fetcher::Answer> Fetcher::ask_path(const Master& master, const std::string& path, const Groups& groups,
-                                          const std::stop_token& stop) {
+Error Fetcher::refusal(const Master& master, int status) const {
+  std::string what = "answered " + std::to_string(status);
+  if (status == 401 || status == 403) {
+    what += ": it wants credentials that may read its state; " + (auth_ ? auth_->describe() : "none are given");
+  }
+  if (status == 503) what += ": it knows no leader yet";
+  return about(master, std::move(what));
+}
+
+Result<Fetcher::Answer> Fetcher::ask_once(const Question& question, const std::string& path,
+                                          const std::vector<std::string>& headers) {
+  const Master& master = question.master;
   net::Request request;
   request.base = master.base;
   request.path = path;
   request.headers = {"Accept: application/json"};
-  Result<net::HttpStream> stream = net::HttpStream::open(request, http_, stop);
+  request.headers.insert(request.headers.end(), headers.begin(), headers.end());
+  Result<net::HttpStream> stream = net::HttpStream::open(request, http_, question.stop);
   if (!stream) return tl::unexpected(stream.error());
   Answer answer{stream->status(), stream->header("location"), std::nullopt};
   if (answer.status != 200) return answer;
   const Clock::time_point deadline = Clock::now() + kWholeAnswer * http_.timeout;
   const Pull pull = [&](char* into, std::size_t size) -> Result<std::size_t> {
     if (Clock::now() > deadline) return tl::unexpected(about(master, "takes too long to send its state"));
-    return stream->read(into, size, stop);
+    return stream->read(into, size, question.stop);
   };
-  Result<State> state = decode_state(pull, groups, limits_);
+  Result<State> state = decode_state(pull, question.groups, limits_);
   if (!state) return fail(state.error().fault, master.base + path + ": " + state.error().message);
   const auto age = election_age(state->master.elected_time, stream->header("date"));
   answer.fetched = Fetched{*std::move(state), master, age};
   return answer;
 }
 
-Result<Fetcher::Answer> Fetcher::ask(const Master& master, const Groups& groups, const std::stop_token& stop) {
-  const auto known = paths_.find(master.base);
+Result<Fetcher::Answer> Fetcher::ask_path(const Question& question, const std::string& path) {
+  if (!auth_) return ask_once(question, path, {});
+  for (bool again = false;; again = true) {
+    const auto headers = auth_->headers(question.master, question.known, question.stop);
+    if (!headers) return tl::unexpected(headers.error());
+    Result<Answer> answer = ask_once(question, path, *headers);
+    if (!answer || again || !auth_->refused(answer->status, *headers)) return answer;
+  }
+}
+
+Result<Fetcher::Answer> Fetcher::ask(const Question& question) {
+  const std::string& base = question.master.base;
+  const auto known = paths_.find(base);
   const std::string first = known == paths_.end() ? kState : known->second;
-  Result<Answer> answer = ask_path(master, first, groups, stop);
+  Result<Answer> answer = ask_path(question, first);
   if (answer && answer->status == 404) {
     const std::string second = first == kState ? kOldState : kState;
-    Result<Answer> other = ask_path(master, second, groups, stop);
-    if (other && other->status == 200) paths_[master.base] = second;
+    Result<Answer> other = ask_path(question, second);
+    if (other && other->status == 200) paths_[base] = second;
     if (!other || other->status != 404) return other;
   }
   return answer;
@@ -101,7 +124,7 @@ Result<Fetcher::Answer> Fetcher::ask(const Master& master, const Groups& groups,
 Result<Fetched> Fetcher::fetch(const Master& master, const Masters& known, const Groups& groups, std::stop_token stop) {
   const Master* asked = &master;
   for (bool redirected = false;; redirected = true) {
-    Result<Answer> answer = ask(*asked, groups, stop);
+    Result<Answer> answer = ask({*asked, known, groups, stop});
     if (!answer) return tl::unexpected(answer.error());
     const bool elsewhere = answer->status == 307 || answer->status == 302;
     if (answer->status != 200 && !elsewhere) return tl::unexpected(refusal(*asked, answer->status));

@@ -3,9 +3,12 @@
 
 #include <chrono>
 #include <map>
+#include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
+#include "mesos/auth.h"
 #include "mesos/master.h"
 #include "mesos/state.h"
 #include "muster/result.h"
@@ -22,11 +25,12 @@ struct Fetched {
 // Thread: one.
 class Fetcher {
  public:
-  // `timeout` bounds each silence; a whole answer may take four times as long.
-  Fetcher(net::HttpOptions http, StateLimits limits);
+  // `timeout` bounds each silence; a whole answer may take four times as long. `auth` may be null.
+  Fetcher(net::HttpOptions http, StateLimits limits, std::shared_ptr<Authorizer> auth = nullptr);
 
   // GET /master/state, or /state.json on a master that has no other (before 0.25; remembered); at most one redirect,
-  // and only to a master in `known`. Error: Fault::Retry when it could not be reached, Fault::Keep when it answered
+  // and only to a master in `known`, which alone are shown credentials; where these are refused and others can be had,
+  // they are tried once. Error: Fault::Retry when it could not be reached, Fault::Keep when it answered
   // something else than the state of a leader; names the master.
   Result<Fetched> fetch(const Master& master, const Masters& known,
                         const std::map<std::string, std::string, std::less<>>& groups, std::stop_token stop);
@@ -34,12 +38,15 @@ class Fetcher {
  private:
   struct Answer;
   using Groups = std::map<std::string, std::string, std::less<>>;
-  Result<Answer> ask(const Master& master, const Groups& groups, const std::stop_token& stop);
-  Result<Answer> ask_path(const Master& master, const std::string& path, const Groups& groups,
-                          const std::stop_token& stop);
+  struct Question;
+  Result<Answer> ask(const Question& question);
+  Result<Answer> ask_path(const Question& question, const std::string& path);
+  Result<Answer> ask_once(const Question& question, const std::string& path, const std::vector<std::string>& headers);
+  Error refusal(const Master& master, int status) const;
 
   net::HttpOptions http_;
   StateLimits limits_;
+  std::shared_ptr<Authorizer> auth_;
   std::map<std::string, std::string> paths_;  // by base: the path that worked
 };
 

@@ -20,7 +20,7 @@ class MesosSource final : public Source {
   MesosSource(SourceSettings settings, std::unique_ptr<Leaders> leaders)
       : settings_(std::move(settings)),
         leaders_(std::move(leaders)),
-        fetcher_(settings_.http, settings_.limits),
+        fetcher_(settings_.http, settings_.limits, settings_.auth),
         ledger_(settings_.ledger) {}
 
   Result<Update> next(std::stop_token stop) override {

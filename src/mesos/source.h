@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 
+#include "mesos/auth.h"
 #include "mesos/leader.h"
 #include "mesos/ledger.h"
 #include "muster/source.h"
@@ -16,6 +17,7 @@ struct SourceSettings {
   net::HttpOptions http;
   StateLimits limits;
   LedgerSettings ledger;
+  std::shared_ptr<Authorizer> auth{};  // null: no master wants to know who asks
 };
 
 // A failed read is tried again after 250 ms, doubling and jittered, at most `refresh`.
