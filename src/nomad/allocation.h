@@ -29,6 +29,13 @@ struct Network {
   friend bool operator==(const Network&, const Network&) = default;
 };
 
+struct TaskState {
+  std::string state;  // "pending", "running", "dead"
+  bool failed = false;
+  bool started = false;  // it ran at some time: StartedAt, or a restart
+  friend bool operator==(const TaskState&, const TaskState&) = default;
+};
+
 // Of the allocation's own network namespace, once its client has set it up.
 struct NetworkStatus {
   std::string interface;
@@ -48,8 +55,8 @@ struct Allocation {
   std::string desired_status;  // "run", "stop", "evict"
   std::string client_status;   // "pending", "running", "complete", "failed", "lost", "unknown"
   bool migrate = false;        // DesiredTransition.Migrate: its node is being drained
-  std::map<std::string, std::string, std::less<>> task_states;  // task -> "pending", "running", "dead"
-  std::optional<bool> healthy;                                  // of its deployment; nothing: not judged (yet)
+  std::map<std::string, TaskState, std::less<>> task_states;  // by task
+  std::optional<bool> healthy;                                // of its deployment; nothing: not judged (yet)
   bool canary = false;
   std::vector<AllottedPort> ports;  // Shared.Ports
   std::vector<Network> networks;    // Shared.Networks
@@ -62,12 +69,13 @@ struct Allocation {
   std::shared_ptr<const Job> job;        // null in stubs and events, and where it could not be read
   std::vector<std::string> problems{};   // parts that could not be read and were left out, for people
   bool resources_known = false;          // AllocatedResources was there
+  bool task_states_known = false;        // TaskStates was there, if only as null
 };
 
 // Where an allocation is in its life, from its desired and client status.
 enum class Phase : std::uint8_t {
-  Pending,   // not started yet
-  Running,   // runs and should
+  Pending,   // not started yet, as far as this tells (a stub without task states cannot): no proof of an end
+  Running,   // runs and should; also while a task of it waits for its restart, which Nomad calls pending again
   Stopping,  // runs still, and will be stopped: DesiredStatus stop or evict, or a drain
   Ended,     // complete, failed
   Lost,      // its client is gone for good, by the servers' judgement

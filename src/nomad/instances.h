@@ -21,7 +21,8 @@ struct Made {
   std::vector<Rejection> rejections;  // the same for the same input; `instance` is the would-be id, or the allocation's
   // Ids that the allocation offers in principle and that could not be made now (no row yet, no address, no network
   // status): no reason to remove what stands under them.
-  std::vector<std::string> doubtful;
+  std::vector<std::string> doubtful{};
+  bool whole = true;  // false: an id could not even be worked out: that the allocation lacks one proves nothing
 };
 
 // What is up now: nothing for an allocation that is pending, ended or lost; group services while it runs, task services
