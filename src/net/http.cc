@@ -77,10 +77,17 @@ struct HttpStream::Handle {
       if (taken > 0) pulled.erase(0, std::exchange(taken, 0));
       pulled.reserve(kPulled);  // and never more
       pulled.append(bytes);
+      if (waiting) transfer.wake();
       return Transfer::Sink::Taken;
     };
   }
   std::size_t available() const { return pulled.size() - taken; }
+  // Bytes that come just before the transfer lies down to wait must not lie there with it.
+  void wait_for(milliseconds most) {
+    waiting = true;
+    transfer.step(most);
+    waiting = false;
+  }
   // Drives the transfer until `ready`, the end, a stop, or too long a silence.
   template <typename Ready>
   Result<void> wait(Ready ready, const std::stop_token& stop);
@@ -90,6 +97,7 @@ struct HttpStream::Handle {
   std::string pulled;
   std::size_t taken = 0;
   bool paused = false;
+  bool waiting = false;
   Transfer transfer;
 };
 
@@ -103,7 +111,7 @@ Result<void> HttpStream::Handle::wait(Ready ready, const std::stop_token& stop) 
     if (left.count() <= 0) return transfer.error("silent for " + std::to_string(silence.count()) + " ms");
     // Bytes that are here already must not wait for others.
     transfer.step(milliseconds(0));
-    if (!ready() && !transfer.done() && !stop.stop_requested()) transfer.step(std::min(left, kPoll));
+    if (!ready() && !transfer.done() && !stop.stop_requested()) wait_for(std::min(left, kPoll));
   }
   if (transfer.done() && !ready()) return transfer.outcome();
   return {};
@@ -140,6 +148,21 @@ Result<std::size_t> HttpStream::read(char* into, std::size_t size, std::stop_tok
   std::memcpy(into, h.pulled.data() + h.taken, count);
   h.taken += count;
   return count;
+}
+
+bool HttpStream::wait(Clock::time_point until, std::stop_token stop) {
+  Handle& h = *handle_;
+  const auto ready = [&h] { return h.available() > 0 || h.transfer.done(); };
+  if (h.available() == 0 && std::exchange(h.paused, false)) h.transfer.resume();
+  const std::stop_callback on_stop(stop, [&h] { h.transfer.wake(); });
+  h.transfer.step(milliseconds(0));
+  while (!ready() && !stop.stop_requested()) {
+    const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
+    if (left.count() <= 0) break;
+    h.wait_for(std::min(left, kPoll));
+    h.transfer.step(milliseconds(0));
+  }
+  return ready();
 }
 
 }  // namespace muster::net

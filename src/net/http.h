@@ -85,6 +85,9 @@ class HttpStream {
   // Blocks for at least one byte, up to HttpOptions::timeout of silence. 0: the body ended as it should.
   // A body cut short is an Error, never a 0. Memory held stays under 1 MiB whatever the peer sends.
   Result<std::size_t> read(char* into, std::size_t size, std::stop_token stop);
+  // Blocks until read() can answer at once, be it with an error or the end: true. False: `until` came, or a stop; the
+  // stream goes on.
+  bool wait(std::chrono::steady_clock::time_point until, std::stop_token stop);
 
  private:
   struct Handle;

@@ -285,6 +285,23 @@ TEST(HttpStream, EndsOnSilenceAndOnStop) {
   EXPECT_TRUE(stream->read(&byte, 1, stop.get_token()).error().message.ends_with("stopped"));
 }
 
+TEST(HttpStream, WaitsForBytesUntilATimeAndGoesOnAfterIt) {
+  HttpServer server({"127.0.0.1:0"}, [](const HttpRequest&) { return HttpReply{.stream_id = 7, .stream = true}; });
+  auto stream = HttpStream::open(get(server), {}, {});
+  ASSERT_TRUE(stream) << stream.error().message;
+  EXPECT_FALSE(stream->wait(Clock::now() + 50ms, {}));
+  std::stop_source stop;
+  stop.request_stop();
+  EXPECT_FALSE(stream->wait(Clock::now() + 60s, stop.get_token()));
+  server.push(7, "late");
+  EXPECT_TRUE(stream->wait(Clock::now() + 60s, {}));
+  std::array<char, 16> buffer;
+  EXPECT_EQ(stream->read(buffer.data(), buffer.size(), {}).value_or(0), 4U);
+  server.finish(7, true);
+  EXPECT_TRUE(stream->wait(Clock::now() + 60s, {}));
+  EXPECT_FALSE(stream->read(buffer.data(), buffer.size(), {}));
+}
+
 TEST(HttpStream, FailsToOpenWhenNobodyAnswers) {
   HttpServer server({"127.0.0.1:0"}, [](const HttpRequest&) { return HttpReply{.manner = Manner::Hang}; });
   EXPECT_FALSE(HttpStream::open(get(server), quick(200ms), {}));
