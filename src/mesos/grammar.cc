@@ -52,6 +52,28 @@ constexpr Edge kEdges[] = {
     {Node::Task, "discovery", Node::Discovery},
     {Node::Task, "statuses", Node::Statuses},
     {Node::Resources, "ports", Node::ResourcePorts},
+    {Node::Task, "container", Node::Container},
+    {Node::Container, "docker", Node::Docker},
+    {Node::Container, "network_infos", Node::ContainerNetworks},
+    {Node::Docker, "network", Node::DockerNetwork},
+    {Node::Docker, "port_mappings", Node::Mappings},
+    {Node::ContainerNetwork, "name", Node::ContainerNetworkName},
+    {Node::ContainerNetwork, "port_mappings", Node::Mappings},
+    {Node::Mapping, "host_port", Node::MappingHost},
+    {Node::Mapping, "container_port", Node::MappingContainer},
+    {Node::Mapping, "protocol", Node::MappingProtocol},
+    {Node::Task, "health_check", Node::HealthCheck},
+    {Node::HealthCheck, "type", Node::HealthType},
+    {Node::HealthCheck, "interval_seconds", Node::HealthInterval},
+    {Node::HealthCheck, "timeout_seconds", Node::HealthTimeout},
+    {Node::HealthCheck, "consecutive_failures", Node::HealthFailures},
+    {Node::HealthCheck, "http", Node::HealthHttp},
+    {Node::HealthCheck, "tcp", Node::HealthTcp},
+    {Node::HealthHttp, "port", Node::HealthHttpPort},
+    {Node::HealthHttp, "scheme", Node::HealthScheme},
+    {Node::HealthHttp, "path", Node::HealthPath},
+    {Node::HealthTcp, "port", Node::HealthTcpPort},
+    {Node::Discovery, "visibility", Node::Visibility},
     {Node::Discovery, "ports", Node::DiscoveryPorts},
     {Node::DiscoveryPorts, "ports", Node::Ports},
     {Node::Port, "number", Node::PortNumber},
@@ -71,6 +93,8 @@ constexpr Edge kEdges[] = {
     {Node::ContainerStatus, "network_infos", Node::Networks},
     {Node::Network, "ip_addresses", Node::Addresses},
     {Node::Network, "ip_address", Node::NetworkIp},
+    {Node::Network, "name", Node::NetworkName},
+    {Node::Network, "port_mappings", Node::Mappings},
     {Node::Address, "ip_address", Node::AddressIp},
 };
 
@@ -121,6 +145,10 @@ Node element(Node array) {
       return Node::CompletedFramework;
     case Node::CompletedTasks:
       return Node::Completed;
+    case Node::ContainerNetworks:
+      return Node::ContainerNetwork;
+    case Node::Mappings:
+      return Node::Mapping;
     case Node::Ports:
       return Node::Port;
     case Node::TaskLabels:
@@ -148,6 +176,13 @@ bool is_object(Node node) {
     case Node::Completed:
     case Node::Task:
     case Node::Resources:
+    case Node::Container:
+    case Node::Docker:
+    case Node::ContainerNetwork:
+    case Node::Mapping:
+    case Node::HealthCheck:
+    case Node::HealthHttp:
+    case Node::HealthTcp:
     case Node::Discovery:
     case Node::DiscoveryPorts:
     case Node::Port:

@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/text.h"
 #include "mesos/grammar.h"
 #include "mesos/pull_stream.h"
 #include "mesos/task.h"
@@ -124,6 +125,7 @@ class Decoder {
   bool begin();
   void end(Node node);
   void on_text(Node node, std::string_view text);
+  void on_container_text(Node node, std::string_view text);
   void on_number(Node node, double value);
   void on_bool(Node node, bool value);
   void end_agent();
@@ -162,6 +164,9 @@ class Decoder {
   StatusDraft status_;
   std::size_t addresses_before_ = 0;  // of status_ when the present network began
   std::string network_ip_;
+  std::string network_name_;
+  bool in_status_ = false;
+  MappingDraft mapping_;
   Port port_;
   std::optional<double> port_number_;
   Label label_;
@@ -202,10 +207,18 @@ bool Decoder::begin() {
       break;
     case Node::Status:
       status_ = {};
+      in_status_ = true;
       break;
     case Node::Network:
       addresses_before_ = status_.networks.size();
       network_ip_.clear();
+      network_name_.clear();
+      break;
+    case Node::Mapping:
+      mapping_ = {};
+      break;
+    case Node::HealthCheck:
+      task_.health.emplace();
       break;
     case Node::Port:
       port_ = {};
@@ -247,6 +260,14 @@ void Decoder::end(Node node) {
       break;
     case Node::Status:
       task_.add_status(std::move(status_));
+      in_status_ = false;
+      break;
+    case Node::Mapping:
+      if (!in_status_) {
+        task_.add_mapping(std::move(mapping_));
+      } else if (status_.mappings.size() < kMostMappings) {
+        status_.mappings.push_back(std::move(mapping_));
+      }
       break;
     case Node::Network:
       end_network();
@@ -256,11 +277,12 @@ void Decoder::end(Node node) {
   }
 }
 
-std::string lower(std::string_view text) {
-  std::string low(text);
-  std::transform(low.begin(), low.end(), low.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
-  return low;
+// A name of Mesos' own; what is longer names nothing that anybody will ask for.
+std::string clip(std::string_view text) { return std::string(text.substr(0, 255)); }
+
+std::string protocol(std::string_view text) {
+  std::string low = muster::lower(text);
+  return low == "tcp" || low == "udp" ? low : std::string();
 }
 
 void Decoder::on_text(Node node, std::string_view text) {
@@ -335,8 +357,7 @@ void Decoder::on_text(Node node, std::string_view text) {
       port_.name = text;
       break;
     case Node::PortProtocol:
-      port_.protocol = lower(text);
-      if (port_.protocol != "tcp" && port_.protocol != "udp") port_.protocol.clear();
+      port_.protocol = protocol(text);
       break;
     case Node::LabelKey:
       label_.key = text;
@@ -350,8 +371,40 @@ void Decoder::on_text(Node node, std::string_view text) {
     case Node::NetworkIp:
       network_ip_ = text;
       break;
+    case Node::NetworkName:
+      network_name_ = clip(text);
+      break;
     case Node::AddressIp:
       if (is_ip(text)) status_.networks.push_back({AddressKind::NetInfo, std::string(text)});
+      break;
+    default:
+      on_container_text(node, text);
+      break;
+  }
+}
+
+void Decoder::on_container_text(Node node, std::string_view text) {
+  switch (node) {
+    case Node::DockerNetwork:
+      task_.docker_network = text;
+      break;
+    case Node::ContainerNetworkName:
+      task_.add_network(clip(text));
+      break;
+    case Node::MappingProtocol:
+      mapping_.protocol = protocol(text);
+      break;
+    case Node::Visibility:
+      task_.instance.visibility = clip(text);
+      break;
+    case Node::HealthType:
+      task_.health->type = text;
+      break;
+    case Node::HealthScheme:
+      task_.health->scheme = text;
+      break;
+    case Node::HealthPath:
+      task_.health->path = text;
       break;
     default:
       break;
@@ -377,6 +430,27 @@ void Decoder::on_number(Node node, double value) {
       break;
     case Node::PortNumber:
       port_number_ = value;
+      break;
+    case Node::MappingHost:
+      mapping_.host = value;
+      break;
+    case Node::MappingContainer:
+      mapping_.container = value;
+      break;
+    case Node::HealthInterval:
+      task_.health->interval = value;
+      break;
+    case Node::HealthTimeout:
+      task_.health->timeout = value;
+      break;
+    case Node::HealthFailures:
+      task_.health->failures = value;
+      break;
+    case Node::HealthHttpPort:
+      task_.health->http_port = value;
+      break;
+    case Node::HealthTcpPort:
+      task_.health->tcp_port = value;
       break;
     case Node::LabelKey:
     case Node::LabelValue:
@@ -417,7 +491,7 @@ void Decoder::end_label() {
       task_.add_label(std::move(label_), label_sound_);
       break;
     case Node::PortLabels:
-      if (label_.key == "tags" && port_.tags.empty()) port_.tags = split_tags(label_.value);
+      if (label_sound_) add_port_label(port_, std::move(label_));
       break;
     case Node::StatusLabels:
       if (label_.key == "MesosContainerizer.NetworkSettings.IPAddress") status_.mesos_ip = label_.value;
@@ -432,6 +506,9 @@ void Decoder::end_label() {
 void Decoder::end_network() {
   if (status_.networks.size() == addresses_before_ && is_ip(network_ip_)) {
     status_.networks.push_back({AddressKind::NetInfo, network_ip_});
+  }
+  for (std::size_t i = addresses_before_; i < status_.networks.size(); ++i) {
+    status_.networks[i].network = network_name_;
   }
 }
 
@@ -479,7 +556,7 @@ const AgentInfo* Decoder::agent(std::string_view id) const {
 }
 
 void Decoder::pack(AgentTasks& tasks, const AgentInfo* host, Instance& instance) const {
-  if (host != nullptr && host->pid) instance.addresses.push_back({AddressKind::Host, host->pid->ip});
+  place(instance, host != nullptr && host->pid ? host->pid->ip : std::string());
   tasks.running.add(instance);
 }
 

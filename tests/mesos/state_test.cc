@@ -86,6 +86,7 @@ TEST(State, GivesATaskWithAllThatTheRulesNeed) {
                     {31021, PortOrigin::Resource, "", "", {}},
                     {31025, PortOrigin::Resource, "", "", {}}};
   expected.health = Health::Passing;
+  expected.visibility = "FRAMEWORK";
   EXPECT_EQ(list.at(0), expected);
 }
 
@@ -209,8 +210,9 @@ TEST(Address, ComesFromTheRunningStatusOfTheGreatestTimestamp) {
   Json one = task("a");
   one["statuses"] = Json::array({status("TASK_RUNNING", 7, "172.17.0.7"), status("TASK_RUNNING", 9, "172.17.0.9"),
                                  status("TASK_RUNNING", 9, "172.17.0.10"), status("TASK_STARTING", 99, "172.17.0.99")});
-  const std::vector<Address> expected{
-      {AddressKind::NetInfo, "172.17.0.9"}, {AddressKind::Docker, "172.17.0.9"}, {AddressKind::Host, "10.0.0.21"}};
+  const std::vector<Address> expected{{AddressKind::NetInfo, "172.17.0.9", true},
+                                      {AddressKind::Docker, "172.17.0.9", true},
+                                      {AddressKind::Host, "10.0.0.21"}};
   EXPECT_EQ(only(one).addresses, expected) << "the array's order is not trusted; the first wins a tie";
 }
 
@@ -225,9 +227,9 @@ TEST(Address, IsTakenFromEveryPlaceInOrderAndOnlyWhenItIsOne) {
            Json::array({{{"ip_addresses", Json::array({{{"ip_address", "fd00::5"}}, {{"ip_address", "nonsense"}}})},
                          {"ip_address", "10.9.9.9"}},
                         {{"ip_address", "10.1.1.1"}}})}}}}});
-  const std::vector<Address> expected{{AddressKind::NetInfo, "fd00::5"},
-                                      {AddressKind::NetInfo, "10.1.1.1"},
-                                      {AddressKind::Mesos, "172.18.0.3"},
+  const std::vector<Address> expected{{AddressKind::NetInfo, "fd00::5", true},
+                                      {AddressKind::NetInfo, "10.1.1.1", true},
+                                      {AddressKind::Mesos, "172.18.0.3", true},
                                       {AddressKind::Host, "10.0.0.21"}};
   EXPECT_EQ(only(one).addresses, expected) << "ip_address is Mesos 0.25's, and only where the list is empty";
 }
