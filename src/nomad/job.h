@@ -69,6 +69,7 @@ struct TaskBlock {
   std::string driver;
   Meta meta;
   Meta env;  // empty where no service of the group names a variable
+  std::int64_t shutdown_delay = 0;
   friend bool operator==(const TaskBlock&, const TaskBlock&) = default;
 };
 
@@ -87,6 +88,7 @@ struct Job {
   std::vector<TaskBlock> tasks;
   std::vector<ServiceBlock> services;   // the group's first, then each task's, in the job's order
   std::vector<std::string> problems{};  // services and tasks that could not be read at all, for people
+  std::int64_t shutdown_delay = 0;      // the group's: between a stop's deregistration and the end of any task
   friend bool operator==(const Job&, const Job&) = default;
 };
 
