@@ -43,8 +43,8 @@ class Bell {
 
 class ZkLeaders final : public Leaders {
  public:
-  ZkLeaders(zk::Url url, milliseconds limit)
-      : url_(std::move(url)), limit_(limit), client_(url_, kSessionTimeout, [this] { bell_.ring(); }) {}
+  ZkLeaders(zk::Url url, milliseconds limit, bool https)
+      : url_(std::move(url)), limit_(limit), https_(https), client_(url_, kSessionTimeout, [this] { bell_.ring(); }) {}
 
   Result<Masters> find(std::stop_token stop) override {
     // The bell first, so that a change during the question rings again. While it is silent the watch is set and the
@@ -95,6 +95,7 @@ class ZkLeaders final : public Leaders {
       Result<Master> master = decode_master(node, **content);
       if (!master && leads) return tl::unexpected(master.error());
       if (!master) continue;
+      if (https_) master->base.replace(0, master->base.find("://"), "https");
       if (leads) masters.leader = *master;
       masters.all.push_back(*std::move(master));
     }
@@ -104,6 +105,7 @@ class ZkLeaders final : public Leaders {
   Bell bell_;  // before client_, whose threads ring it
   zk::Url url_;
   milliseconds limit_;
+  bool https_;
   Masters last_;
   bool stale_ = true;
   zk::Client client_;
@@ -135,18 +137,18 @@ class ListedLeaders final : public Leaders {
 
 }  // namespace
 
-std::unique_ptr<Leaders> leaders_of_zk(zk::Url url, milliseconds limit) {
-  return std::make_unique<ZkLeaders>(std::move(url), limit);
+std::unique_ptr<Leaders> leaders_of_zk(zk::Url url, milliseconds limit, bool https) {
+  return std::make_unique<ZkLeaders>(std::move(url), limit, https);
 }
 
 std::unique_ptr<Leaders> leaders_of_list(const std::vector<Master>& masters) {
   return std::make_unique<ListedLeaders>(masters);
 }
 
-Result<Master> parse_master(std::string_view text) {
+Result<Master> parse_master(std::string_view text, bool https) {
   constexpr std::string_view kWanted = "not the URL of a Mesos master; write http://host:5050";
   std::string_view rest = text;
-  std::string scheme = "http://";
+  std::string scheme = https ? "https://" : "http://";
   if (const std::size_t end = text.find("://"); end != std::string_view::npos) {
     scheme = text.substr(0, end + 3);
     rest = text.substr(end + 3);

@@ -31,14 +31,16 @@ class Leaders {
 };
 
 // The lowest sequence number leads. A node that vanishes while it is read, or a path without nodes, is a cluster
-// without a leader. `limit` bounds each question to ZooKeeper.
-std::unique_ptr<Leaders> leaders_of_zk(zk::Url url, std::chrono::milliseconds limit = std::chrono::seconds(2));
+// without a leader. `limit` bounds each question to ZooKeeper. `https`: how the masters are spoken to, which ZooKeeper
+// does not tell.
+std::unique_ptr<Leaders> leaders_of_zk(zk::Url url, std::chrono::milliseconds limit = std::chrono::seconds(2),
+                                       bool https = false);
 
 // From parse_master. All are candidates, the one heard from last first.
 std::unique_ptr<Leaders> leaders_of_list(const std::vector<Master>& masters);
 
-// "http://host:port[/]", "https://..." or "host[:port]", port 5050 unless given. Error (Fault::Leave): what would be
-// right.
-Result<Master> parse_master(std::string_view text);
+// "http://host:port[/]", "https://..." or "host[:port]", port 5050 unless given, `https` where no scheme is. Error
+// (Fault::Leave): what would be right.
+Result<Master> parse_master(std::string_view text, bool https = false);
 
 }  // namespace muster::mesos

@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
-#include <iterator>
+#include <filesystem>
 #include <optional>
 #include <utility>
 
 #include "core/duration.h"
+#include "mesos/auth.h"
 #include "mesos/source.h"
+#include "net/secret_file.h"
 #include "zk/url.h"
 
 namespace muster::mesos {
@@ -17,6 +18,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::string_view kFile = "file://";
+constexpr std::chrono::seconds kZkLimit{2};  // for each question to ZooKeeper
 
 // At least `least`: a refresh of nothing would be a loop without rest.
 std::function<Result<void>(const std::string&)> duration(milliseconds& into, milliseconds least) {
@@ -29,10 +31,20 @@ std::function<Result<void>(const std::string&)> duration(milliseconds& into, mil
   };
 }
 
-Result<std::string> read_file(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(Fault::Leave, "cannot read " + path);
-  return std::string(std::istreambuf_iterator<char>(in), {});
+std::function<Result<void>(const std::string&)> text(std::string& into) {
+  return [&into](const std::string& value) -> Result<void> {
+    if (value.empty()) return fail(Fault::Leave, "give a value, or leave the setting out");
+    into = value;
+    return {};
+  };
+}
+
+std::function<Result<void>(const std::string&)> truth(bool& into) {
+  return [&into](const std::string& value) -> Result<void> {
+    if (value != "true" && value != "false") return fail(Fault::Leave, "give true or false");
+    into = value == "true";
+    return {};
+  };
 }
 
 // What --owner may hold: an identity that reads well in Meta and in a log.
@@ -73,11 +85,23 @@ class MesosModule final : public Module {
 
   Result<std::unique_ptr<Source>> make() const override {
     if (const Result<void> fine = check(); !fine) return tl::unexpected(fine.error());
-    return make_source(settings_, zk_ ? leaders_of_zk(*zk_) : leaders_of_list(masters_));
+    SourceSettings settings = settings_;
+    auto auth = Authorizer::load(auth_, settings.http);
+    if (!auth) return tl::unexpected(auth.error());
+    settings.auth = *std::move(auth);
+    if (!zk_) return make_source(std::move(settings), leaders_of_list(masters()));
+    zk::Url url = *zk_;
+    if (!zk_auth_file_.empty()) {
+      auto credentials = read_zk_auth();
+      if (!credentials) return tl::unexpected(credentials.error());
+      url.credentials = *std::move(credentials);
+    }
+    return make_source(std::move(settings), leaders_of_zk(std::move(url), kZkLimit, https_));
   }
 
  private:
   Result<void> check() const {
+    if (!zk_ && !zk_auth_file_.empty()) return fail(Fault::Leave, "--zk-auth-file needs --zk=URL");
     if (zk_ && !masters_.empty()) return fail(Fault::Leave, "give --zk or --mesos-master, not both");
     if (!configured()) return fail(Fault::Leave, "no Mesos master is given: " + usage());
     return {};
@@ -86,7 +110,7 @@ class MesosModule final : public Module {
   Result<void> set_zk(const std::string& text) {
     std::string url = text;
     if (text.starts_with(kFile)) {
-      Result<std::string> content = read_file(text.substr(kFile.size()));
+      Result<std::string> content = net::read_file(text.substr(kFile.size()));
       if (!content) return tl::unexpected(content.error());
       url = *std::move(content);
     }
@@ -98,15 +122,44 @@ class MesosModule final : public Module {
 
   Result<void> set_masters(const std::string& text) {
     masters_.clear();
+    master_texts_.clear();
     for (std::string_view rest = text;;) {
       const std::size_t comma = rest.find(',');
       Result<Master> master = parse_master(rest.substr(0, comma));
       if (!master) return tl::unexpected(master.error());
       masters_.push_back(*std::move(master));
+      master_texts_.emplace_back(rest.substr(0, comma));
       if (comma == std::string_view::npos) return {};
       rest.remove_prefix(comma + 1);
     }
   }
+
+  // With the scheme that --mesos-ssl gives to those that have none of their own.
+  std::vector<Master> masters() const {
+    std::vector<Master> out;
+    for (const std::string& each : master_texts_) out.push_back(*parse_master(each, https_));
+    return out;
+  }
+
+  // A folder is one of certificates under the names of their hashes.
+  Result<void> set_ca(const std::string& path) {
+    std::error_code ignored;
+    const bool folder = std::filesystem::is_directory(path, ignored);
+    settings_.http.tls.ca_file = folder ? "" : path;
+    settings_.http.tls.ca_path = folder ? path : "";
+    return {};
+  }
+
+  Result<std::string> read_zk_auth() const {
+    auto text = net::read_secret(zk_auth_file_, net::Content::Line);
+    if (!text) return fail(Fault::Leave, "--zk-auth-file=" + text.error().message);
+    if (const std::size_t colon = text->find(':'); colon == 0 || colon == std::string::npos) {
+      return fail(Fault::Leave, "--zk-auth-file=" + zk_auth_file_ + ": it must be one line, user:password");
+    }
+    return text;
+  }
+
+  std::vector<Flag> security_flags();
 
   Result<void> set_heartbeats(const std::string& text) {
     int value = 0;
@@ -121,6 +174,10 @@ class MesosModule final : public Module {
 
   std::optional<zk::Url> zk_;
   std::vector<Master> masters_;
+  std::vector<std::string> master_texts_;
+  std::string zk_auth_file_;
+  bool https_ = false;
+  AuthSettings auth_;
   SourceSettings settings_ = defaults();
 
   static SourceSettings defaults() {
@@ -169,9 +226,47 @@ FlagGroup MesosModule::flags() {
              false,
              false,
              duration(settings_.ledger.failover_grace, milliseconds(0))};
-  return {"Mesos",
-          {std::move(zk), std::move(masters), std::move(refresh), std::move(timeout), std::move(heartbeats),
-           std::move(grace)}};
+  FlagGroup group{"Mesos",
+                  {std::move(zk), std::move(masters), std::move(refresh), std::move(timeout), std::move(heartbeats),
+                   std::move(grace)}};
+  for (Flag& each : security_flags()) group.flags.push_back(std::move(each));
+  return group;
+}
+
+std::vector<Flag> MesosModule::security_flags() {
+  net::TlsSettings& tls = settings_.http.tls;
+  const auto flag = [](std::string name, std::string value, std::string help,
+                       std::function<Result<void>(const std::string&)> set, std::string fallback = "") {
+    return Flag{std::move(name), std::move(value), std::move(help), std::move(fallback), false, false, std::move(set)};
+  };
+  std::vector<Flag> out = {
+      flag("zk-auth-file", "FILE", "user:password for ZooKeeper's digest scheme, in place of those in --zk",
+           text(zk_auth_file_)),
+      flag("mesos-principal", "NAME", "principal for HTTP basic authentication towards the masters",
+           text(auth_.principal)),
+      flag("mesos-secret", "SECRET", "its secret; prefer --mesos-secret-file, which other users cannot see in ps",
+           text(auth_.secret)),
+      flag("mesos-secret-file", "FILE", "file that holds it, read at each use; wins over --mesos-secret",
+           text(auth_.secret_file)),
+      flag("mesos-token", "TOKEN", "bearer token for the masters; prefer --mesos-token-file", text(auth_.token)),
+      flag("mesos-token-file", "FILE", "file that holds it, read at each use; wins over --mesos-token",
+           text(auth_.token_file)),
+      flag("mesos-dcos-login-url", "URL", "where a DC/OS service account logs in, https://leader.mesos",
+           text(auth_.dcos_login)),
+      flag("mesos-dcos-uid", "UID", "name of the DC/OS service account", text(auth_.dcos_uid)),
+      flag("mesos-dcos-key-file", "FILE", "its RSA private key in PEM, read at each login", text(auth_.dcos_key_file)),
+      flag("mesos-ssl", "", "speak https to the masters of ZooKeeper, and to those that are given without a scheme",
+           truth(https_), "false"),
+      flag("mesos-ssl-verify", "", "verify the masters' certificates", truth(tls.verify), "true"),
+      flag("mesos-ssl-cacert", "FILE", "certificates in PEM that the masters' must be signed by, or a folder of them",
+           [this](const std::string& path) { return set_ca(path); }),
+      flag("mesos-ssl-cert", "FILE", "client certificate in PEM, with its key unless --mesos-ssl-key is given",
+           text(tls.cert_file)),
+      flag("mesos-ssl-key", "FILE", "key of the client certificate in PEM", text(tls.key_file)),
+      flag("mesos-tls-server-name", "NAME", "name to ask for and to verify instead of a master's address",
+           text(tls.server_name))};
+  for (Flag& each : out) each.secret = each.name == "mesos-secret" || each.name == "mesos-token";
+  return out;
 }
 
 }  // namespace
