@@ -56,22 +56,30 @@ struct Verdict {
   friend bool operator==(const Verdict&, const Verdict&) = default;
 };
 
-// The life of one unit: holds it through restarts (OnRestart=), drains it (Drain=). A unit that was up and then is
-// failed or inactive is held too, for systemd shows both for some ms on the way to auto-restart; but one that went
-// through `deactivating` without a failure was stopped, and ends at once. Thread: the caller serialises. Some 64 bytes.
+// The life of one unit: holds it through restarts (OnRestart=), drains it (Drain=). A unit that was up and dies is
+// held, its check critical: systemd shows failed and inactive for some ms on the way to auto-restart and to active
+// again. One that is stopped (deactivating, without a failure) leaves at once, or when Drain= is over, or when it is
+// down. One that ends by itself without a failure is held for 500 ms: Restart=always takes the same road. At first
+// sight a unit that is down is ended in any case, and one that is coming up is in doubt for as long as it would be
+// held: an earlier run may have registered it. Thread: the caller serialises.
 class Life {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  // `registered`: Consul may hold it from an earlier run, so that being down is an end and not an absence. A first
-  // sight of a unit that is down says End in any case: it is, and saying so costs nothing.
+  // Call at every change of state or configuration, and at Verdict::until. Saying the same twice changes nothing.
   Verdict observe(const UnitState& state, const UnitConfig& config, Time now);
 
  private:
+  Verdict leave(Phase phase, const UnitConfig& config, Time now);
+  Verdict held(const UnitConfig& config, Time now, Verdict::What what);
+  Verdict end();
+
   Phase phase_ = Phase::Unknown;
   bool up_ = false;        // it was up, and no end has been said since
   bool stopping_ = false;  // someone stops it: what follows is no crash
-  Time since_{};           // it left the Up phase (hold), or began to leave (drain)
+  bool doubted_ = false;   // first seen on its way up
+  bool clean_ = false;     // it ended by itself, without a failure
+  Time since_{};           // it left Phase::Up, or was first seen
 };
 
 }  // namespace muster::units

@@ -30,7 +30,7 @@ struct Mistake {
 };
 
 struct Entry {
-  std::string section;  // as between the brackets: `X-Consul "admin"`
+  std::string section;  // as between the brackets: "X-Consul:admin"
   std::string key;
   std::string value;  // as written, without blanks at either end; specifiers and quotes stand
   Place place;

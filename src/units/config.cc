@@ -1,0 +1,451 @@
+#include "units/config.h"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+#include <utility>
+
+#include "core/duration.h"
+#include "core/text.h"
+#include "units/check.h"
+#include "units/layers.h"
+#include "units/specifier.h"
+
+namespace muster::units {
+namespace {
+
+constexpr std::size_t kMostChecks = 20, kMostLabel = 63;
+constexpr std::size_t kMetaKey = 128, kMetaValue = 512, kTagBytes = 255;
+
+std::optional<unsigned> number(std::string_view text, unsigned least, unsigned most) {
+  unsigned value = 0;
+  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (status != std::errc{} || end != text.data() + text.size() || value < least || value > most) return std::nullopt;
+  return value;
+}
+
+// A DNS label of what is left, in the case it was written in.
+std::string dns_name(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    if (fine) {
+      out += c;
+    } else if (!out.empty() && out.back() != '-') {
+      out += '-';
+    } else if (c == '-' && !out.empty()) {
+      out += '-';
+    }
+  }
+  out.resize(std::min(out.size(), kMostLabel));
+  while (!out.empty() && out.back() == '-') out.pop_back();
+  return out;
+}
+
+// Items between blanks and commas; quotes hold both, a backslash makes the next of them plain.
+std::vector<std::string> split_list(std::string_view text) {
+  std::vector<std::string> out;
+  std::string item;
+  char quote = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool escapes =
+        c == '\\' && i + 1 < text.size() && std::string_view(", \t\"'\\").find(text[i + 1]) != text.npos;
+    if (escapes) {
+      item += text[++i];
+    } else if (quote != 0 ? c == quote : (c == '"' || c == '\'') && item.empty()) {
+      quote = quote != 0 ? '\0' : c;
+    } else if (quote == 0 && (c == ',' || c == ' ' || c == '\t')) {
+      if (!item.empty()) out.push_back(std::exchange(item, {}));
+    } else {
+      item += c;
+    }
+  }
+  if (!item.empty()) out.push_back(std::move(item));
+  return out;
+}
+
+bool meta_key(std::string_view key) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  };
+  return !key.empty() && key.size() <= kMetaKey && std::all_of(key.begin(), key.end(), fits) &&
+         !key.starts_with("consul-") && !key.starts_with("muster_");
+}
+
+std::optional<bool> boolean(const std::string& text) {
+  const std::string low = lower(text);
+  for (const char* yes : {"1", "yes", "y", "true", "t", "on"}) {
+    if (low == yes) return true;
+  }
+  for (const char* no : {"0", "no", "n", "false", "f", "off"}) {
+    if (low == no) return false;
+  }
+  return std::nullopt;
+}
+
+// The port of "8080", "127.0.0.1:8080" and "[::]:80"; 0 for a path and for anything else.
+std::uint16_t port_of(std::string_view listen) {
+  const std::size_t colon = listen.rfind(':');
+  if (colon != listen.npos) listen.remove_prefix(colon + 1);
+  return static_cast<std::uint16_t>(number(listen, 1, 65535).value_or(0));
+}
+
+class Maker {
+ public:
+  Maker(const UnitInput& input, const Machine& machine, UnitConfig& out)
+      : input_(input), machine_(machine), out_(out) {}
+
+  void run() {
+    const std::optional<UnitName> name = parse_name(input_.name);
+    if (!name) {
+      out_.mistakes.push_back({{input_.name, 0}, "not the name of a unit, as in web.service or web@8081.service"});
+      return;
+    }
+    name_ = *name;
+    std::vector<Mistake> mistakes = input_.text.mistakes;
+    environment_ =
+        input_.environment ? environment_of(*input_.environment) : environment_of(input_.text, name_, machine_);
+    layers_ = {layer_of_text(input_.text, mistakes), layer_of_variables(environment_, {}, mistakes),
+               layer_of_quadlet(input_.quadlet, name_, machine_, mistakes)};
+    std::set<std::string> sections;
+    for (const Layer& layer : layers_) {
+      for (const auto& [section, wishes] : layer) sections.insert(section);
+    }
+    out_.wanted = !sections.empty();
+    if (!out_.wanted) return;
+    out_.mistakes = std::move(mistakes);
+    out_.mistakes.insert(out_.mistakes.end(), input_.quadlet.mistakes.begin(), input_.quadlet.mistakes.end());
+    take_life(sections);
+    for (const std::string& section : sections) take_service(section);
+  }
+
+ private:
+  void mistake(const Place& place, std::string text) { out_.mistakes.push_back({place, std::move(text)}); }
+
+  // What the highest layer that speaks of the key says of it; null: none does.
+  const std::vector<Raw>* find(const std::string& section, const std::string& key) const {
+    for (const Layer& layer : layers_) {
+      const auto wishes = layer.find(section);
+      if (wishes == layer.end()) continue;
+      const auto found = wishes->second.find(key);
+      if (found != wishes->second.end()) return &found->second;
+    }
+    return nullptr;
+  }
+
+  // Specifiers expanded; nothing when one cannot be.
+  std::optional<std::string> expanded(const std::string& key, const std::string& text, const Raw& raw) {
+    if (raw.finished) return text;
+    Expanded result = expand(text, name_, machine_);
+    for (const std::string& fault : result.faults) mistake(raw.place, key + "=" + text + ": " + fault);
+    if (!result.faults.empty()) return std::nullopt;
+    return std::move(result.text);
+  }
+
+  // ${VAR} of the unit's environment. Nothing when there is no such variable.
+  std::optional<std::string> filled(const std::string& key, std::string text, const Place& place) {
+    for (std::size_t at = text.find("${"); at != text.npos; at = text.find("${", at)) {
+      const std::size_t end = text.find('}', at);
+      const std::string variable = end == text.npos ? "" : text.substr(at + 2, end - at - 2);
+      const auto found = std::find_if(environment_.begin(), environment_.end(),
+                                      [&](const Variable& each) { return each.name == variable; });
+      if (found == environment_.end()) {
+        mistake(place, key + "=" + text + ": ${" + variable +
+                           "} is not in the unit's Environment=; files of EnvironmentFile= are not read");
+        return std::nullopt;
+      }
+      text.replace(at, end - at + 1, found->value);
+      at += found->value.size();
+    }
+    return text;
+  }
+
+  struct Scalar {
+    std::string value;
+    Place place;
+    bool given = false;
+    bool sound = true;
+  };
+
+  Scalar scalar(const std::string& section, const std::string& key) {
+    Scalar out;
+    const std::vector<Raw>* raws = find(section, key);
+    if (raws == nullptr || raws->empty()) return out;
+    const Raw& last = raws->back();
+    out.given = true;
+    out.place = last.place;
+    auto value = expanded(key, last.value, last);
+    if (value) value = filled(key, *std::move(value), last.place);
+    out.sound = value.has_value();
+    if (value) out.value = *std::move(value);
+    return out;
+  }
+
+  void tell(ServiceConfig& service, std::string key, std::string value, Place place) {
+    service.told.push_back({std::move(key), std::move(value), std::move(place)});
+  }
+  static Place fallback() { return {"default", 0}; }
+
+  // --- of the whole unit ---
+  void take_life(const std::set<std::string>& sections) {
+    for (const char* key : {"Drain", "Ready", "OnRestart"}) {
+      for (const std::string& section : sections) {
+        const Scalar said = scalar(section, key);
+        if (!said.given) continue;
+        if (said.sound) set_life(key, said);
+        break;
+      }
+    }
+  }
+
+  void set_life(const std::string& key, const Scalar& said) {
+    const std::string value = lower(said.value);
+    if (key == "Drain") {
+      const auto text = value == "0" ? Result<std::string>("0s") : make_duration(value);
+      if (text) out_.drain = *parse_duration(*text);
+      if (!text) mistake(said.place, "Drain=" + said.value + ": not a duration such as 5s");
+    } else if (key == "Ready") {
+      if (value == "notify" && !notifies()) {
+        mistake(said.place, "Ready=notify: needs Type=notify in [Service]; taken as Ready=active");
+      } else if (value == "notify") {
+        out_.ready = Ready::Notify;
+      } else if (value == "check") {
+        out_.ready = Ready::Check;
+      } else if (value != "active") {
+        mistake(said.place, "Ready=" + said.value + ": give active, notify or check");
+      }
+    } else {
+      set_restart(said);
+    }
+  }
+
+  void set_restart(const Scalar& said) {
+    const Words words = split_words(lower(said.value));
+    const std::string word = words.words.empty() ? "" : words.words.front();
+    if (word == "keep" && words.words.size() == 1) {
+      out_.on_restart.hold.reset();
+    } else if (word == "remove" && words.words.size() == 1) {
+      out_.on_restart.hold = std::chrono::milliseconds(0);
+    } else if (word == "hold" && words.words.size() <= 2) {
+      if (words.words.size() == 1) return;
+      if (const auto text = make_duration(words.words.back())) {
+        out_.on_restart.hold = *parse_duration(*text);
+        return;
+      }
+      mistake(said.place, "OnRestart=" + said.value + ": not a duration such as hold 10s");
+    } else {
+      mistake(said.place, "OnRestart=" + said.value + ": give hold, hold DURATION, keep or remove");
+    }
+  }
+
+  // A unit whose text is not known to us (a transient one) is believed.
+  bool notifies() const {
+    std::string type;
+    bool any = false;
+    for (const Entry& entry : input_.text.entries) {
+      if (entry.section != "Service") continue;
+      any = true;
+      if (entry.key == "Type") type = entry.value;
+    }
+    return !any || type.starts_with("notify");
+  }
+
+  // --- of one service ---
+  void take_service(const std::string& section) {
+    ServiceConfig service;
+    service.section = section;
+    const bool named = take_name(service);
+    const bool reached = take_port(service);
+    const bool placed = take_address(service);
+    if (!named || !reached || !placed) {
+      out_.broken.push_back(section);
+      return;
+    }
+    take_tags(service);
+    take_meta(service);
+    take_checks(service);
+    take_weight(service);
+    take_override(service);
+    out_.services.push_back(std::move(service));
+  }
+
+  bool take_name(ServiceConfig& service) {
+    const Scalar said = scalar(service.section, "Name");
+    if (!said.sound) return false;
+    const std::string raw =
+        said.given ? said.value : name_.prefix + (service.section.empty() ? "" : "-" + service.section);
+    service.name = dns_label(lower(raw)) ? raw : dns_name(raw);
+    const Place place = said.given ? said.place : Place{input_.name, 0};
+    if (service.name.empty()) {
+      mistake(place, "Name=" + raw + ": nothing of it can stand in a DNS label; letters, digits and dashes can");
+      return false;
+    }
+    if (said.given && service.name != raw) {
+      mistake(place, "Name=" + raw + ": not a DNS label (letters, digits and dashes, at most 63); registered as " +
+                         service.name);
+    }
+    tell(service, "Name", service.name, said.given ? said.place : fallback());
+    return true;
+  }
+
+  bool take_port(ServiceConfig& service) {
+    const Scalar said = scalar(service.section, "Port");
+    if (!said.sound) return false;
+    if (!said.given) return true;
+    if (lower(said.value) == "socket") {
+      for (const std::string& listen : input_.listen) {
+        if (service.port == 0) service.port = port_of(listen);
+      }
+      if (service.port == 0) mistake(said.place, "Port=socket: the unit has no .socket that listens on a TCP port");
+    } else {
+      service.port = static_cast<std::uint16_t>(number(said.value, 1, 65535).value_or(0));
+      if (service.port == 0) {
+        mistake(said.place, "Port=" + said.value + ": not a port; give 1 to 65535, %i, ${VARIABLE} or socket");
+      }
+    }
+    if (service.port == 0) return false;
+    tell(service, "Port", std::to_string(service.port), said.place);
+    return true;
+  }
+
+  bool take_address(ServiceConfig& service) {
+    const Scalar said = scalar(service.section, "Address");
+    if (!said.sound) return false;
+    if (!said.given) return true;
+    if (!usable_ip(said.value)) {
+      mistake(said.place, "Address=" + said.value + ": not an IP address; leave it empty for that of the Consul agent");
+      return false;
+    }
+    service.address = said.value;
+    tell(service, "Address", service.address, said.place);
+    return true;
+  }
+
+  // Calls `take` for each item of a list, expanded.
+  template <typename Split, typename Take>
+  void each_item(const std::string& section, const std::string& key, Split split_items, Take take) {
+    const std::vector<Raw>* raws = find(section, key);
+    if (raws == nullptr) return;
+    for (const Raw& raw : *raws) {
+      const std::vector<std::string> items = raw.finished ? std::vector{raw.value} : split_items(raw);
+      for (const std::string& item : items) {
+        if (auto value = expanded(key, item, raw)) take(*std::move(value), raw.place);
+      }
+    }
+  }
+
+  void take_tags(ServiceConfig& service) {
+    each_item(
+        service.section, "Tags", [](const Raw& raw) { return split_list(raw.value); },
+        [&](std::string tag, const Place& place) {
+          if (tag.size() > kTagBytes || !printable(tag))
+            return mistake(place, "Tags=: over 255 bytes, or not printable");
+          if (std::find(service.tags.begin(), service.tags.end(), tag) != service.tags.end()) return;
+          tell(service, "Tags", tag, place);
+          service.tags.push_back(std::move(tag));
+        });
+  }
+
+  void take_meta(ServiceConfig& service) {
+    const auto words = [&](const Raw& raw) {
+      Words split = split_words(raw.value);
+      if (!split.sound) mistake(raw.place, "Meta=" + raw.value + ": a quote without its end, or an unknown escape");
+      return split.words;
+    };
+    each_item(service.section, "Meta", words, [&](const std::string& pair, const Place& place) {
+      const std::size_t equals = pair.find('=');
+      const std::string key = pair.substr(0, equals);
+      const std::string value = equals == pair.npos ? "" : pair.substr(equals + 1);
+      if (equals == pair.npos || !meta_key(key)) {
+        return mistake(place, "Meta=" + pair + ": give key=value, the key of letters, digits, - and _; a value with " +
+                                  "blanks stands in quotes, as in \"key=two words\"");
+      }
+      if (value.size() > kMetaValue || !printable(value)) {
+        return mistake(place, "Meta=" + key + ": the value is over 512 bytes, or not printable");
+      }
+      service.meta[key] = value;
+      tell(service, "Meta", pair, place);
+    });
+  }
+
+  void take_checks(ServiceConfig& service) {
+    const std::vector<Raw>* raws = find(service.section, "Check");
+    const std::size_t before = service.told.size();
+    for (const Raw& raw : raws == nullptr ? std::vector<Raw>{} : *raws) {
+      const auto plain = expanded("Check", raw.value, raw);
+      const auto text = plain ? filled("Check", *plain, raw.place) : std::nullopt;
+      if (!text) continue;
+      const Words words = split_words(*text);
+      const auto line = words.sound ? make_check(words.words, service.address, service.port)
+                                    : Result<CheckLine>(fail(Fault::Item, "a quote without its end"));
+      if (!line) {
+        mistake(raw.place, "Check=" + *text + ": " + line.error().message);
+      } else if (service.checks.size() == kMostChecks) {
+        mistake(raw.place, "Check=: more than 20 of one service; the rest is left out");
+      } else {
+        take_check(service, *line);
+        tell(service, "Check", *text, raw.place);
+      }
+    }
+    if (service.told.size() == before) tell(service, "Check", "unit", fallback());
+  }
+
+  void take_check(ServiceConfig& service, const CheckLine& line) {
+    switch (line.what) {
+      case CheckLine::What::None:
+        service.unit_check = false;
+        return;
+      case CheckLine::What::Unit:
+        service.unit_check_ttl = line.check.ttl;
+        return;
+      case CheckLine::What::Consul:
+        service.checks.push_back(line.check);
+        // The process itself said that it is ready, so nobody need wait for the first look at it.
+        if (service.checks.back().status.empty() && out_.ready == Ready::Notify) {
+          service.checks.back().status = "passing";
+        }
+    }
+  }
+
+  void take_weight(ServiceConfig& service) {
+    const Scalar said = scalar(service.section, "Weight");
+    if (!said.given || !said.sound) return;
+    const std::vector<std::string> parts = split_words(said.value).words;
+    const auto passing = parts.empty() ? std::nullopt : number(parts.front(), 1, 65535);
+    const auto warning = parts.size() < 2 ? std::optional(1U) : number(parts[1], 0, 65535);
+    if (!passing || !warning || parts.size() > 2) {
+      return mistake(said.place, "Weight=" + said.value + ": give 1 to 65535, and perhaps that of a warning behind it");
+    }
+    service.weight = static_cast<std::uint16_t>(*passing);
+    service.weight_warning = static_cast<std::uint16_t>(*warning);
+    tell(service, "Weight", said.value, said.place);
+  }
+
+  void take_override(ServiceConfig& service) {
+    const Scalar said = scalar(service.section, "EnableTagOverride");
+    if (!said.given || !said.sound) return;
+    const auto value = boolean(said.value);
+    if (!value) return mistake(said.place, "EnableTagOverride=" + said.value + ": give yes or no");
+    service.enable_tag_override = *value;
+    tell(service, "EnableTagOverride", *value ? "yes" : "no", said.place);
+  }
+
+  const UnitInput& input_;
+  const Machine& machine_;
+  UnitConfig& out_;
+  UnitName name_;
+  std::vector<Variable> environment_;
+  std::vector<Layer> layers_;
+};
+
+}  // namespace
+
+UnitConfig make_config(const UnitInput& input, const Machine& machine) {
+  UnitConfig out;
+  out.unit = input.name;
+  Maker(input, machine, out).run();
+  return out;
+}
+
+}  // namespace muster::units

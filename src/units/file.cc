@@ -1,0 +1,127 @@
+#include "units/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <map>
+#include <utility>
+
+#include "units/name.h"
+
+namespace muster::units {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  ~Descriptor() {
+    if (number_ >= 0) close(number_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return number_; }
+
+ private:
+  const int number_;
+};
+
+tl::unexpected<Error> refused(const std::string& path, const std::string& why) {
+  return fail(Fault::Item, path + ": " + why);
+}
+
+std::string why_not(int number) {
+  if (number == ELOOP) return "a loop of symbolic links; a unit file must lead to a file";
+  return std::string(std::strerror(number)) + "; a unit file must be readable";
+}
+
+// Where systemd lets drop-ins of one file name hide each other; the first wins.
+constexpr const char* kFolders[] = {
+    "/etc/systemd/system.control",   "/run/systemd/system.control", "/run/systemd/transient",
+    "/etc/systemd/system",           "/run/systemd/system",         "/run/systemd/generator",
+    "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",     "/lib/systemd/system"};
+
+}  // namespace
+
+Result<std::string> read_file(const std::string& path) {
+  // O_NONBLOCK: a pipe in a unit's place must not hold us up.
+  const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (file.get() < 0) return refused(path, why_not(errno));
+  struct stat status{};
+  if (fstat(file.get(), &status) != 0) return refused(path, why_not(errno));
+  struct stat null{};
+  if (S_ISCHR(status.st_mode) && stat("/dev/null", &null) == 0 && null.st_rdev == status.st_rdev) return std::string();
+  if (!S_ISREG(status.st_mode)) return refused(path, "not a regular file; a unit file must be one");
+  std::string text;
+  char buffer[16384];
+  for (;;) {
+    const ssize_t got = read(file.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return refused(path, why_not(errno));
+    if (got == 0) return text;
+    text.append(buffer, static_cast<std::size_t>(got));
+    if (text.size() > kMostBytes) return refused(path, "over 1 MiB, which no unit file is");
+  }
+}
+
+Result<UnitText> read_unit(const std::string& fragment, const std::vector<std::string>& drop_ins) {
+  UnitText out;
+  if (!fragment.empty()) {
+    const Result<std::string> text = read_file(fragment);
+    if (!text) return tl::unexpected(text.error());
+    out = decode_text(*text, fragment);
+  }
+  for (const std::string& path : drop_ins) {
+    const Result<std::string> text = read_file(path);
+    if (text) {
+      append(out, decode_text(*text, path));
+    } else {
+      out.mistakes.push_back({{path, 0}, text.error().message.substr(path.size() + 2)});
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> find_drop_ins(const std::string& fragment, const std::string& unit) {
+  const std::optional<UnitName> name = parse_name(unit);
+  if (!name) return {};
+  std::vector<std::string> places{fs::path(fragment).parent_path().string()};
+  const bool installed = std::find(std::begin(kFolders), std::end(kFolders), places.front()) != std::end(kFolders);
+  if (installed) places.assign(std::begin(kFolders), std::end(kFolders));
+  if (places.front().empty()) places.front() = ".";
+
+  // From the particular to the general: web-a@1.service.d, web-a@.service.d, web-@1.service.d, web-@.service.d.
+  std::vector<std::string> folders;
+  const auto add = [&](const std::string& prefix) {
+    const std::string at = name->instance.empty() && !name->is_template ? "" : "@";
+    folders.push_back(prefix + at + name->instance + "." + name->suffix + ".d");
+    if (!name->instance.empty()) folders.push_back(prefix + "@." + name->suffix + ".d");
+  };
+  add(name->prefix);
+  for (std::size_t dash = name->prefix.rfind('-'); dash != std::string::npos && dash > 0;
+       dash = name->prefix.rfind('-', dash - 1)) {
+    if (dash + 1 != name->prefix.size()) add(name->prefix.substr(0, dash + 1));
+  }
+  std::map<std::string, std::string> found;  // by file name: systemd sorts by it alone, whatever the folder
+  const auto search = [&](const std::string& folder) {
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+      if (entry->path().extension() == ".conf") found.emplace(entry->path().filename(), entry->path());
+    }
+  };
+  for (const std::string& place : places) {
+    for (const std::string& folder : folders) search(place + "/" + folder);
+  }
+  for (const std::string& place : places) search(place + "/" + name->suffix + ".d");
+  std::vector<std::string> out;
+  for (const auto& [file, path] : found) out.push_back(path);
+  return out;
+}
+
+}  // namespace muster::units
