@@ -6,6 +6,7 @@
 namespace muster::nomad {
 
 const TaskBlock* find_task(const Job& job, std::string_view name) {
+  if (name.empty()) return nullptr;
   const auto found =
       std::find_if(job.tasks.begin(), job.tasks.end(), [&](const TaskBlock& task) { return task.name == name; });
   return found == job.tasks.end() ? nullptr : &*found;

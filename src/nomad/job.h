@@ -92,6 +92,7 @@ struct Job {
   friend bool operator==(const Job&, const Job&) = default;
 };
 
+// Null where there is none; no task has an empty name.
 const TaskBlock* find_task(const Job& job, std::string_view name);
 
 // The allocations of a group embed the same job: here equal ones become one. Thread: one.
