@@ -27,15 +27,33 @@ struct FakeMesos::State {
   MesosCluster cluster;
   std::string rendered;  // empty: out of date
   std::function<HttpReply(const HttpRequest&)> instead;
+  std::function<bool(const std::string&)> accepts;
+  std::uint64_t refusals = 0;
   bool old_path = false;
   std::uint64_t reads = 0;
   std::size_t agents_made = 0;
   std::size_t failovers = 0;
   std::unique_ptr<HttpServer> server;
 
+  bool may_ask(const HttpRequest& request) const {
+    const auto shown = request.headers.find("authorization");
+    return !accepts || accepts(shown == request.headers.end() ? "" : shown->second);
+  }
+
+  // The two realms of a master: its v1 API counts as writing, whatever is asked.
+  HttpReply refuse(const HttpRequest& request) {
+    ++refusals;
+    HttpReply reply;
+    reply.status = 401;
+    const char* realm = request.path.ends_with("/api/v1") ? "mesos-master-readwrite" : "mesos-master-readonly";
+    reply.headers = {"WWW-Authenticate: Basic realm=\"" + std::string(realm) + "\""};
+    return reply;
+  }
+
   HttpReply answer(const HttpRequest& request) {
     const std::lock_guard lock(mutex);
     if (request.path == "/master/health" || request.path == "/health") return HttpReply{};
+    if (!may_ask(request)) return refuse(request);
     if (!wants_state(request.path)) return HttpReply{404, "404 Not Found.", {}, {}, {}, 0, false};
     ++reads;
     if (instead) return instead(request);
@@ -204,6 +222,16 @@ void FakeMesos::answer_body(std::string body, int status) {
 }
 
 void FakeMesos::behave() { answer_with(nullptr); }
+
+void FakeMesos::demand(std::function<bool(const std::string&)> accepts) {
+  const std::lock_guard lock(state_->mutex);
+  state_->accepts = std::move(accepts);
+}
+
+std::uint64_t FakeMesos::refusals() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->refusals;
+}
 
 void FakeMesos::only_state_json(bool only) {
   const std::lock_guard lock(state_->mutex);

@@ -46,6 +46,10 @@ class FakeMesos {
   void answer_with(std::function<HttpReply(const HttpRequest&)> reply);
   void answer_body(std::string body, int status = 200);
   void behave();
+  // Whoever asks for anything but the health must show an Authorization that `accepts` takes; others get a 401 with the
+  // realm that a master names. Null: anyone may ask.
+  void demand(std::function<bool(const std::string& authorization)> accepts);
+  std::uint64_t refusals() const;  // requests that got the 401 so far
   // Mesos before 0.25: /state is 404, /state.json answers.
   void only_state_json(bool only);
 
