@@ -17,6 +17,9 @@ class Muster {
  public:
   explicit Muster(std::vector<std::string> arguments, std::map<std::string, std::string> env = {});
 
+  // Started some other way, with --listen=127.0.0.1:`port` among its arguments.
+  Muster(const ProcessOptions& command, int port) : port_(port), process_(command) {}
+
   Process& process() { return process_; }
   std::string log() const { return process_.err(); }
   int port() const { return port_; }

@@ -1,0 +1,201 @@
+#include "systemd/ledger.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace muster::systemd {
+namespace {
+
+using units::Phase;
+using What = units::Verdict::What;
+
+// An end is remembered until Consul has surely heard of it; later its absence says the same.
+constexpr std::chrono::hours kMemory{1};
+
+bool runs(const units::UnitState& state) {
+  const Phase phase = phase_of(state);
+  return phase == Phase::Up || phase == Phase::Starting || phase == Phase::Restarting;
+}
+
+bool present(What what) { return what == What::Register || what == What::Maintain; }
+
+}  // namespace
+
+// False: nothing new.
+bool Ledger::told(Unit& unit, const Patch& patch, Time now) {
+  if (!apply(patch, unit.state)) return false;
+  judge(unit, now);
+  return true;
+}
+
+void Ledger::judge(Unit& unit, Time now) {
+  if (!unit.config || !unit.config->wanted) return;
+  unit.verdict = unit.life.observe(unit.state, *unit.config, now);
+  unit.instances.clear();
+  if (present(unit.verdict.what)) {
+    unit.instances = make_instances(*unit.config, unit.state, machine_, policy_, unit.verdict.what == What::Maintain);
+  }
+  changed_ = true;
+}
+
+void Ledger::changed(const std::string& name, const Patch& patch, Time now) {
+  const auto [at, fresh] = units_.try_emplace(name);
+  Unit& unit = at->second;
+  unit.loaded = true;
+  if (!told(unit, patch, now) || !unit.config || !unit.config->wanted) return;
+  const Phase phase = phase_of(unit.state);
+  const bool died = phase == Phase::Failed || phase == Phase::Restarting;
+  if (died && present(unit.verdict.what) && (patch.active || patch.sub)) failed_.push_back(name);
+}
+
+void Ledger::exited(const std::string& name, const Patch& patch, Time now) {
+  const auto at = units_.find(name);
+  if (at != units_.end()) told(at->second, patch, now);
+}
+
+void Ledger::unloaded(const std::string& name) {
+  const auto at = units_.find(name);
+  if (at == units_.end()) return;
+  at->second.read = false;
+  at->second.loaded = false;
+}
+
+void Ledger::listed(const std::vector<Listed>& listed, Time now) {
+  std::set<std::string_view> names;
+  for (const Listed& each : listed) {
+    names.insert(each.name);
+    Unit& unit = units_[each.name];
+    unit.loaded = true;
+    unit.state.load = each.load;
+    told(unit, Patch{.active = each.active, .sub = each.sub}, now);
+  }
+  for (auto& [name, unit] : units_) {
+    if (names.contains(name)) continue;
+    unit.loaded = unit.read = false;
+    told(unit, Patch{.active = "inactive", .sub = "dead"}, now);
+  }
+}
+
+void Ledger::wished(const std::string& name, const Wishes::Wish& wish, Time now) {
+  const auto at = units_.find(name);
+  if (at == units_.end()) return;
+  Unit& unit = at->second;
+  unit.read = true;
+  unit.news = true;
+  unit.trouble = wish.trouble;
+  const ConfigPtr before = std::exchange(unit.config, wish.config);
+  apply(wish.patch, unit.state);
+  if (before && before != unit.config && before->wanted) {
+    if (present(unit.verdict.what) || unit.verdict.what == What::End)
+      end(*before, now);  // what it wants still, is kept
+    changed_ = true;
+  }
+  if (before != unit.config && unit.config && !unit.config->wanted) {
+    unit.life = {};
+    unit.verdict = {What::Absent};
+    unit.instances.clear();
+  }
+  if (!unit.config) changed_ = true;
+  judge(unit, now);
+}
+
+void Ledger::reloaded() {
+  for (auto& [name, unit] : units_) unit.read = false;
+}
+
+void Ledger::passed(Time now) {
+  for (auto& [name, unit] : units_) {
+    if (unit.verdict.until && *unit.verdict.until <= now) judge(unit, now);
+  }
+}
+
+std::vector<std::string> Ledger::unread(bool all) const {
+  std::vector<std::string> out;
+  for (const auto& [name, unit] : units_) {
+    if (!unit.read && unit.loaded && unit.state.load == "loaded" && (all || runs(unit.state))) out.push_back(name);
+  }
+  return out;
+}
+
+std::vector<std::string> Ledger::take_failed() { return std::exchange(failed_, {}); }
+std::vector<std::string> Ledger::take_gone() { return std::exchange(gone_, {}); }
+bool Ledger::take_changed() { return std::exchange(changed_, false); }
+
+Ledger::Time Ledger::due() const {
+  Time first = Time::max();
+  for (const auto& [name, unit] : units_) {
+    if (unit.verdict.until) first = std::min(first, *unit.verdict.until);
+  }
+  return first;
+}
+
+void Ledger::end(const units::UnitConfig& config, Time now) {
+  for (std::string& id : instance_ids(config, machine_)) ended_.insert_or_assign(std::move(id), now);
+}
+
+// Not loaded, and nothing of it is held.
+bool Ledger::over(const Unit& unit) const { return !unit.loaded && !present(unit.verdict.what) && !unit.verdict.until; }
+
+Ledger::Units::iterator Ledger::forget(Units::iterator at, Time now) {
+  const Unit& unit = at->second;
+  if (unit.config && unit.config->wanted && unit.verdict.what == What::End) end(*unit.config, now);
+  gone_.push_back(at->first);
+  return units_.erase(at);
+}
+
+Slice Ledger::slice(bool complete, Time now) {
+  for (auto at = units_.begin(); at != units_.end();) at = over(at->second) ? forget(at, now) : std::next(at);
+  std::erase_if(ended_, [&](const auto& entry) { return now - entry.second > kMemory; });
+  Slice out;
+  out.complete = complete;
+  std::set<std::string> kept, ended, doubtful;
+  for (const auto& [name, unit] : units_) {
+    if (!unit.config) {
+      if (!unit.trouble.empty() && runs(unit.state)) doubtful.insert(units::instance_id(machine_.id, name, ""));
+      continue;
+    }
+    for (const Instance& instance : unit.instances) {
+      kept.insert(instance.id);
+      out.instances.add(instance);
+    }
+    if (!unit.config->wanted) continue;
+    auto ids = instance_ids(*unit.config, machine_);
+    if (unit.verdict.what == What::Doubt) doubtful.insert(ids.begin(), ids.end());
+    if (unit.verdict.what == What::End) ended.insert(ids.begin(), ids.end());
+    if (!present(unit.verdict.what)) continue;
+    auto broken = broken_ids(*unit.config, machine_);
+    doubtful.insert(broken.begin(), broken.end());
+  }
+  for (const auto& [id, time] : ended_) ended.insert(id);
+  for (const auto& [id, time] : ended_) {
+    if (doubtful.contains(id)) ended.erase(id);
+  }
+  std::erase_if(ended_,
+                [&](const auto& entry) { return kept.contains(entry.first) || doubtful.contains(entry.first); });
+  for (const std::string& id : kept) ended.erase(id);
+  out.instances.seal();
+  out.ended.assign(ended.begin(), ended.end());
+  out.doubtful.assign(doubtful.begin(), doubtful.end());
+  return out;
+}
+
+void Ledger::add_rejections(const std::string& name, const Unit& unit, std::vector<Rejection>& out) const {
+  const std::string id = units::instance_id(machine_.id, name, "");
+  if (!unit.trouble.empty()) out.push_back({Reason::BadLabel, id, unit.trouble});
+  if (!unit.config) return;
+  for (const units::Mistake& mistake : unit.config->mistakes) {
+    out.push_back({Reason::BadLabel, id, to_string(mistake.place) + ": " + mistake.text});
+  }
+}
+
+std::vector<Rejection> Ledger::rejections(bool all) {
+  std::vector<Rejection> out;
+  for (auto& [name, unit] : units_) {
+    if (all || unit.news) add_rejections(name, unit, out);
+    unit.news = false;
+  }
+  return out;
+}
+
+}  // namespace muster::systemd

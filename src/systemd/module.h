@@ -1,0 +1,12 @@
+// systemd as a kind of source: its flags and its identity.
+#pragma once
+
+#include <memory>
+
+#include "muster/module.h"
+
+namespace muster::systemd {
+
+std::unique_ptr<Module> make_module();
+
+}  // namespace muster::systemd

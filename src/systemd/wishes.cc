@@ -1,0 +1,136 @@
+#include "systemd/wishes.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+#include "units/file.h"
+
+namespace muster::systemd {
+namespace {
+
+bool quadlet(const std::string& path) {
+  return path.ends_with(".container") || path.ends_with(".pod") || path.ends_with(".kube");
+}
+
+// Whether a unit may ask to be registered. Most do not, and are spared every further question.
+bool may_want(const units::UnitText& text) {
+  const auto speaks = [](const units::Entry& entry) {
+    const bool environment = entry.key == "Environment" || entry.key == "PassEnvironment";
+    return environment &&
+           (entry.value.find("CONSUL_") != std::string::npos || entry.value.find("SERVICE_") != std::string::npos);
+  };
+  const auto names = [](const units::Entry& entry) { return entry.section.starts_with("X-Consul"); };
+  return std::any_of(text.sections.begin(), text.sections.end(), names) ||
+         std::any_of(text.entries.begin(), text.entries.end(), speaks);
+}
+
+bool asks_socket(const units::UnitText& text) {
+  return std::any_of(text.entries.begin(), text.entries.end(), [](const units::Entry& entry) {
+    return entry.section.starts_with("X-Consul") && entry.key == "Port" && entry.value == "socket";
+  });
+}
+
+}  // namespace
+
+// One unit on its way to its config.
+struct Wishes::Draft {
+  units::UnitInput input;
+  Known known;
+  bool wants = false;
+};
+
+std::vector<Wishes::Stamp> Wishes::stamps_of(const Origin& origin) {
+  std::vector<std::string> paths{origin.fragment};
+  if (quadlet(origin.source)) paths.push_back(origin.source);
+  paths.insert(paths.end(), origin.drop_ins.begin(), origin.drop_ins.end());
+  std::vector<Stamp> out;
+  for (std::string& path : paths) {
+    struct stat status{};
+    Stamp stamp{std::move(path)};
+    if (stat(stamp.path.c_str(), &status) == 0) {
+      stamp.changed = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
+      stamp.inode = status.st_ino;
+      stamp.size = status.st_size;
+    }
+    out.push_back(std::move(stamp));
+  }
+  return out;
+}
+
+// False: what is known still holds.
+bool Wishes::draft(const std::string& unit, const Origin& origin, Draft& out) {
+  out.input.name = unit;
+  out.known.stamps = stamps_of(origin);
+  Known& known = known_[unit];
+  if (known.config && known.trouble.empty() && known.stamps == out.known.stamps) return false;
+  auto text = units::read_unit(origin.fragment, origin.drop_ins);
+  if (text) {
+    out.input.text = *std::move(text);
+  } else {
+    out.known.trouble = text.error().message;
+    out.known.config = known.config;
+  }
+  if (quadlet(origin.source)) {
+    if (auto source = units::read_file(origin.source)) out.input.quadlet = units::decode_text(*source, origin.source);
+  }
+  out.wants = out.known.trouble.empty() && (may_want(out.input.text) || !out.input.quadlet.entries.empty());
+  if (!out.wants && out.known.trouble.empty()) {
+    auto nothing = std::make_shared<units::UnitConfig>();
+    nothing->unit = unit;
+    out.known.config = std::move(nothing);
+  }
+  return true;
+}
+
+Result<void> Wishes::finish(Manager& manager, Draft& draft, const std::stop_token& stop) {
+  if (draft.wants && asks_socket(draft.input.text)) {
+    auto listen = manager.read_listen(draft.input.name, stop);
+    if (!listen) return tl::unexpected(listen.error());
+    draft.input.listen = *std::move(listen);
+  }
+  if (draft.wants) draft.known.config = std::make_shared<units::UnitConfig>(make_config(draft.input, machine_));
+  known_[draft.input.name] = std::move(draft.known);
+  return {};
+}
+
+Result<std::vector<Wishes::Wish>> Wishes::read(Manager& manager, const std::vector<std::string>& units,
+                                               const std::stop_token& stop) {
+  auto origins = manager.read_origins(units, stop);
+  if (!origins) return tl::unexpected(origins.error());
+  std::vector<Draft> drafts;
+  std::vector<std::string> asked;  // of which units the details are wanted
+  std::vector<std::optional<std::size_t>> draft_of(units.size());
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    if (!(*origins)[i]) continue;
+    Draft made;
+    if (draft(units[i], *(*origins)[i], made)) {
+      draft_of[i] = drafts.size();
+      drafts.push_back(std::move(made));
+    }
+    const bool wants = draft_of[i] ? drafts.back().wants : known_[units[i]].config->wanted;
+    if (wants) asked.push_back(units[i]);
+  }
+  auto details = manager.read_details(asked, stop);
+  if (!details) return tl::unexpected(details.error());
+  std::vector<Wish> out(units.size());
+  for (std::size_t i = 0, next = 0; i < units.size(); ++i) {
+    const bool has = next < asked.size() && asked[next] == units[i];
+    Details* detail = has ? &(*details)[next++] : nullptr;
+    if (draft_of[i]) {
+      Draft& each = drafts[*draft_of[i]];
+      if (detail != nullptr && detail->environment) each.input.environment = *std::move(detail->environment);
+      if (auto done = finish(manager, each, stop); !done) return tl::unexpected(done.error());
+    }
+    if (detail != nullptr) out[i].patch = std::move(detail->patch);
+    const Known& known = known_[units[i]];
+    out[i].config = known.config;
+    out[i].trouble = known.trouble;
+    if (!(*origins)[i] && !known.config) out[i].trouble = "systemd does not tell where " + units[i] + " comes from";
+  }
+  return out;
+}
+
+}  // namespace muster::systemd
