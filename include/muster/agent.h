@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -17,6 +16,17 @@
 
 namespace muster {
 
+// One check of a service, as the agent tells of it: never its definition.
+struct ActualCheck {
+  std::string id;
+  std::string
+      kind{};  // "http", "tcp", "grpc", "ttl", "script"; empty where it is not told (before Consul 1.7, catalog)
+  std::string name{};
+  std::string status{};  // "passing", "warning", "critical"
+  std::string output{};  // of kind "ttl" and of unknown kind; others may say kilobytes that nobody compares
+  friend bool operator==(const ActualCheck&, const ActualCheck&) = default;
+};
+
 // One service that the agent holds, ours or not.
 struct ActualService {
   std::string id;
@@ -28,9 +38,11 @@ struct ActualService {
   int weight_passing = 1;
   int weight_warning = 1;
   bool enable_tag_override = false;
-  std::vector<std::string> check_ids;        // sorted; without `_service_maintenance:<id>`
+  std::vector<ActualCheck> checks;           // sorted by id, unique; without `_service_maintenance:<id>`
   std::optional<std::string> maintenance{};  // the reason (the check's Notes), when the service is in maintenance
-  std::map<std::string, std::string> check_kinds{};  // by id, where the agent tells: "http", "tcp", "ttl", ...
+  TaggedAddresses tagged_addresses{};        // as read: with those that agents add (lan_ipv4, wan_ipv4, ...)
+  // What the servers' catalog holds otherwise than the agent, for people; empty: nothing, or it was not looked at.
+  std::string unsynced{};
   friend bool operator==(const ActualService&, const ActualService&) = default;
 };
 

@@ -34,8 +34,9 @@ bool is_refusal(Verb verb, int status, std::string_view body) {
     case 403:
       return holds(body, {"Permission denied"}) && !holds(body, {"ACL not found"});
     case 404:
-      return verb == Verb::EnableMaintenance;  // the service went meanwhile
+      return verb == Verb::EnableMaintenance || verb == Verb::ReportCheck;  // it went meanwhile
     case 500:
+      if (verb == Verb::ReportCheck && holds(body, {"does not have associated TTL"})) return true;
       return holds(body, {"Scripts are disabled", "does not exist", "Invalid check"});
     default:
       return false;

@@ -89,6 +89,33 @@ class Entry {
     into.weight_warning = number(*value, "Warning", 1);
   }
 
+  void tagged_addresses(ActualService& into) {
+    const Value* value = find("TaggedAddresses");
+    if (value == nullptr) return;
+    if (!value->IsObject()) return note("TaggedAddresses", "is not an object");
+    for (const auto& pair : value->GetObject()) {
+      if (!pair.value.IsObject()) return note("TaggedAddresses", "holds something that is not an object");
+      const Value* address = find(pair.value, "Address");
+      if (address != nullptr && !address->IsString())
+        return note("TaggedAddresses", "has an address that is no string");
+      const int port = number(pair.value, "Port", 0);
+      TaggedAddress& tagged = into.tagged_addresses[std::string(view(pair.name))];
+      if (address != nullptr) tagged.address = view(*address);
+      if (port >= 0 && port <= 65535) tagged.port = static_cast<std::uint16_t>(port);
+    }
+  }
+
+  // 1.8.7 writes the empty one as {}, or with durations of zero.
+  bool has_definition() {
+    const Value* value = find("Definition");
+    if (value == nullptr || !value->IsObject()) return false;
+    const auto names = [&](const char* key) {
+      const Value* target = find(*value, key);
+      return target != nullptr && target->IsString() && target->GetStringLength() > 0;
+    };
+    return names("HTTP") || names("TCP");
+  }
+
   void note(std::string_view key, std::string_view what) {
     if (wrong_.empty()) wrong_.append(key).append(" ").append(what);
   }
@@ -137,6 +164,7 @@ Result<void> read_service(std::string_view list, std::string_view key, const Val
   service.port = entry.number("Port", 0);
   entry.meta(service.meta);
   entry.weights(service);
+  entry.tagged_addresses(service);
   service.enable_tag_override = entry.truth("EnableTagOverride");
   if (service.id.empty()) entry.note("ID", "is missing");
   if (service.name.empty()) entry.note("Service", "is missing");
@@ -152,28 +180,28 @@ ActualService* find_service(Actual& actual, std::string_view id) {
   return it != actual.services.end() && it->id == id ? &*it : nullptr;
 }
 
-void join(std::string_view check_id, std::string_view service_id, std::string_view notes, std::string_view kind,
-          Actual& into) {
+void join(Entry& entry, std::string_view kind, Actual& into) {
+  const std::string_view id = entry.text("CheckID");
+  const std::string_view service_id = entry.text("ServiceID");
+  const std::string_view notes = entry.text("Notes");
+  ActualCheck check{
+      std::string(id), std::string(kind), std::string(entry.text("Name")), std::string(entry.text("Status")), {}};
+  if (kind.empty() || kind == "ttl") check.output = entry.text("Output");
+  if (id.empty()) entry.note("CheckID", "is missing");
   ActualService* service = service_id.empty() ? nullptr : find_service(into, service_id);
-  if (service == nullptr) return;
-  if (check_id.starts_with(kMaintenance) && check_id.substr(kMaintenance.size()) == service_id) {
+  if (!entry.wrong().empty() || service == nullptr) return;
+  if (id.starts_with(kMaintenance) && id.substr(kMaintenance.size()) == service_id) {
     service->maintenance = std::string(notes);
   } else {
-    service->check_ids.emplace_back(check_id);
-    if (!kind.empty()) service->check_kinds.emplace(check_id, kind);
+    service->checks.push_back(std::move(check));
   }
 }
 
 Result<void> read_check(std::string_view key, const Value& value, Actual& into) {
   if (!value.IsObject()) return malformed(kChecks, key, "not an object");
   Entry entry(value);
-  const std::string_view id = entry.text("CheckID");
-  const std::string_view service_id = entry.text("ServiceID");
-  const std::string_view notes = entry.text("Notes");
-  const std::string_view kind = entry.text("Type");  // since Consul 1.7
-  if (id.empty()) entry.note("CheckID", "is missing");
+  join(entry, entry.text("Type"), into);  // since Consul 1.7
   if (!entry.wrong().empty()) return malformed(kChecks, key, entry.wrong());
-  join(id, service_id, notes, kind, into);
   return {};
 }
 
@@ -188,10 +216,11 @@ Result<void> sort_services(std::string_view list, Actual& actual) {
 
 Result<void> sort_checks(std::string_view list, Actual& actual) {
   for (ActualService& service : actual.services) {
-    auto& ids = service.check_ids;
-    std::sort(ids.begin(), ids.end());
-    const auto twice = std::adjacent_find(ids.begin(), ids.end());
-    if (twice != ids.end()) return malformed(list, *twice, "stands there twice");
+    auto& checks = service.checks;
+    std::sort(checks.begin(), checks.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+    const auto twice =
+        std::adjacent_find(checks.begin(), checks.end(), [](const auto& a, const auto& b) { return a.id == b.id; });
+    if (twice != checks.end()) return malformed(list, twice->id, "stands there twice");
   }
   return {};
 }
@@ -249,16 +278,16 @@ Result<void> read_node_services(std::string& text, CatalogNode& into) {
 Result<void> read_node_check(const Value& value, CatalogNode& into) {
   if (!value.IsObject()) return malformed(kNodeChecks, "", "not an object");
   Entry entry(value);
-  const std::string_view notes = entry.text("Notes");
   CatalogCheck check;
   check.id = entry.text("CheckID");
   check.service_id = entry.text("ServiceID");
   check.status = entry.text("Status");
   check.output = entry.text("Output");
   check.modify_index = entry.index("ModifyIndex");
-  if (check.id.empty()) entry.note("CheckID", "is missing");
+  check.name = entry.text("Name");
+  check.defined = entry.has_definition();
+  join(entry, "", into.actual);
   if (!entry.wrong().empty()) return malformed(kNodeChecks, check.id, entry.wrong());
-  join(check.id, check.service_id, notes, "", into.actual);
   into.checks.push_back(std::move(check));
   return {};
 }

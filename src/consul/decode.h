@@ -25,6 +25,8 @@ struct CatalogCheck {
   std::string status;
   std::string output;
   std::uint64_t modify_index = 0;
+  std::string name{};
+  bool defined = false;  // it has a Definition of what consul-esm should run
   friend bool operator==(const CatalogCheck&, const CatalogCheck&) = default;
 };
 

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/report.h"
+
 namespace muster::consul {
 namespace {
 
@@ -42,14 +44,27 @@ std::string set_service(const std::string& node, const Service& service) {
             {"Meta", service.meta},
             {"EnableTagOverride", service.enable_tag_override},
             {"Weights", {{"Passing", service.weight_passing}, {"Warning", service.weight_warning}}}};
+  for (const auto& [name, tagged] : service.tagged_addresses) {
+    json& each = body["TaggedAddresses"][name];
+    each["Address"] = tagged.address;
+    each["Port"] = tagged.port == 0 ? service.port : tagged.port;
+  }
   return dump({{"Service", {{"Verb", "set"}, {"Node", node}, {"Service", std::move(body)}}}});
 }
+
+bool run_by_esm(const Check& check) { return !check.http.empty() || !check.tcp.empty(); }
 
 // consul-esm runs what stands in Definition, which for catalog nodes has room for HTTP and TCP only.
 json encode_check(const std::string& node, const std::string& service_id, const Check& check) {
   json out{{"Node", node}, {"CheckID", check.id}, {"Name", check.name}, {"ServiceID", service_id}};
   out["Status"] = check.status.empty() ? "critical" : check.status;
-  if (check.http.empty() && check.tcp.empty()) {
+  if (check.reported) {
+    const Check said = as_reported(check);
+    out["Status"] = said.status;
+    out["Output"] = said.output;
+    return out;
+  }
+  if (!run_by_esm(check)) {
     out["Output"] =
         "nobody runs this check: on hosts without a Consul agent only HTTP and TCP checks are run, by "
         "consul-esm";
@@ -87,9 +102,10 @@ Result<std::vector<std::string>> set_whole(const std::string& node, const Servic
                                    (there->service_id.empty() ? "the node" : "service " + there->service_id));
     }
     json body = encode_check(node, service.id, check);
-    if (there == nullptr) {
+    const bool renamed = there != nullptr && !check.name.empty() && there->name != check.name;
+    if (there == nullptr || check.reported) {
       out.push_back(change_check("set", std::move(body)));
-    } else if (changed) {
+    } else if (changed || renamed || there->defined != run_by_esm(check)) {
       body["Status"] = there->status;
       body["Output"] = there->output;
       body["ModifyIndex"] = there->modify_index;
@@ -97,6 +113,16 @@ Result<std::vector<std::string>> set_whole(const std::string& node, const Servic
     }
   }
   return out;
+}
+
+// Nobody else writes it, so there is nothing to compare with; and it may follow its service in one transaction.
+Result<std::vector<std::string>> report_check(const std::string& node, const std::string& service_id,
+                                              const Check& check, const CatalogNode& before) {
+  const CatalogCheck* there = find_check(before, check.id);
+  if (there != nullptr && there->service_id != service_id) {
+    return fail(Fault::Item, "check id " + check.id + " belongs to something else");
+  }
+  return std::vector{change_check("set", encode_check(node, service_id, check))};
 }
 
 std::string maintenance_id(const std::string& service_id) { return "_service_maintenance:" + service_id; }
@@ -163,7 +189,7 @@ Result<std::vector<std::string>> encode_action(const std::string& node, const Ac
     case Verb::DeregisterCheck:
       return end_check(node, action.check_id, service.id, before);
     case Verb::ReportCheck:
-      return fail(Fault::Item, "a check that muster reports cannot be kept in catalog mode");
+      return report_check(node, service.id, service.checks.front(), before);
     case Verb::EnableMaintenance:
       return std::vector{set_maintenance(node, service)};
     case Verb::DisableMaintenance:

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/canonical.h"
+#include "core/report.h"
 #include "muster/wanted.h"
 
 namespace muster {
@@ -23,10 +24,16 @@ std::string join(const std::vector<std::string>& items) {
   return out + "]";
 }
 
+const ActualCheck* find_check(const ActualService& actual, const std::string& id) {
+  const auto found = std::lower_bound(actual.checks.begin(), actual.checks.end(), id,
+                                      [](const ActualCheck& check, const std::string& key) { return check.id < key; });
+  return found != actual.checks.end() && found->id == id ? &*found : nullptr;
+}
+
 // Something of another kind runs under this id. A PUT alone would leave it running beside the new one.
 bool replaced(const Check& check, const ActualService& actual) {
-  const auto kind = actual.check_kinds.find(check.id);
-  return kind != actual.check_kinds.end() && kind->second != kind_of(check);
+  const ActualCheck* held = find_check(actual, check.id);
+  return held != nullptr && !held->kind.empty() && held->kind != kind_of(check);
 }
 
 // Every difference that an update would mend, for people; empty when there is none.
@@ -41,13 +48,10 @@ class Difference {
       add("weights differ");
     }
     if (actual.enable_tag_override != wanted.enable_tag_override) add("EnableTagOverride differs");
-    for (const Check& check : wanted.checks) {
-      if (replaced(check, actual)) add("check " + check.id + " is of another kind");
-      if (!std::binary_search(actual.check_ids.begin(), actual.check_ids.end(), check.id)) {
-        add("check " + check.id + " is missing");
-      }
-    }
+    for (const Check& each : wanted.checks) check(each, actual);
+    for (const auto& [name, address] : wanted.tagged_addresses) tagged(name, address, wanted, actual);
     meta(wanted.meta, actual.meta);
+    if (!actual.unsynced.empty()) add(actual.unsynced);
   }
 
   const std::string& why() const { return why_; }
@@ -57,6 +61,18 @@ class Difference {
   void text(const char* field, const std::string& from, const std::string& to) { text(field, from, to, from == to); }
   void text(const char* field, const std::string& from, const std::string& to, bool equal) {
     if (!equal) add(std::string(field) + ": " + from + " -> " + to);
+  }
+  // A name that we do not give is Consul's to choose.
+  void check(const Check& wanted, const ActualService& actual) {
+    const ActualCheck* held = find_check(actual, wanted.id);
+    if (held == nullptr) return add("check " + wanted.id + " is missing");
+    if (replaced(wanted, actual)) add("check " + wanted.id + " is of another kind");
+    if (!wanted.name.empty()) text(("check " + wanted.id + " name").c_str(), held->name, wanted.name);
+  }
+  void tagged(const std::string& name, TaggedAddress wanted, const Service& service, const ActualService& actual) {
+    if (wanted.port == 0) wanted.port = service.port;
+    const auto held = actual.tagged_addresses.find(name);
+    if (held == actual.tagged_addresses.end() || held->second != wanted) add("tagged address " + name + " differs");
   }
   // The hash changes with everything else; it speaks only when it alone differs.
   void meta(const Meta& wanted, const Meta& actual) {
@@ -90,6 +106,7 @@ class Planner {
 
   void missing(const Service& wanted) {
     put(Verb::Register, wanted, "not in the agent");
+    reports(wanted, nullptr);
     maintenance(wanted, std::nullopt);
   }
 
@@ -115,6 +132,7 @@ class Planner {
       }
       put(Verb::Update, wanted, std::move(why));
     }
+    reports(wanted, &actual);
     stale_checks(wanted, actual);
     maintenance(wanted, actual.maintenance);
   }
@@ -169,8 +187,22 @@ class Planner {
     states_.push_back(about(verb, wanted, std::move(check_id), std::move(why)));
   }
 
+  // A check that comes with its service has the status from there, and no output. One that is there keeps both.
+  void reports(const Service& wanted, const ActualService* actual) {
+    for (const Check& check : wanted.checks) {
+      if (!check.reported) continue;
+      const ActualCheck* held = actual == nullptr || replaced(check, *actual) ? nullptr : find_check(*actual, check.id);
+      const Check said = as_reported(check);
+      const std::string from = held == nullptr ? said.status : held->status;
+      if (from == said.status && (held == nullptr ? "" : held->output) == said.output) continue;
+      states_.push_back(
+          make_report(wanted, said, from == said.status ? "output differs" : from + " -> " + said.status));
+    }
+  }
+
   void stale_checks(const Service& wanted, const ActualService& actual) {
-    for (const std::string& id : actual.check_ids) {
+    for (const ActualCheck& held : actual.checks) {
+      const std::string& id = held.id;
       const bool kept =
           std::any_of(wanted.checks.begin(), wanted.checks.end(), [&](const Check& check) { return check.id == id; });
       if (our_check_id(id, wanted.id) && !kept)

@@ -89,7 +89,8 @@ TEST(Agent, LeavesAnOperatorsMaintenanceAndForeignChecksAloneOnUpdate) {
   worker.apply(consul, {action(Verb::Update, "a")});
   const auto actual = worker.read(consul);
   EXPECT_EQ(actual->services.at(0).maintenance, "operator");
-  EXPECT_EQ(actual->services.at(0).check_ids, std::vector<std::string>{"theirs"});
+  ASSERT_EQ(actual->services.at(0).checks.size(), 1u);
+  EXPECT_EQ(actual->services.at(0).checks[0].id, "theirs");
 }
 
 TEST(Agent, AsksForPermissionBeforeEachRequestAndWritesTheEpochIntoMeta) {

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "consul/agent.h"
+#include "core/report.h"
 #include "fakes/fake_consul.h"
 #include "net/http.h"
 #include "support/consul.h"
@@ -61,6 +62,12 @@ class Contract : public testing::TestWithParam<Which> {
   ConsulAgents agents_{ConsulSettings{}, Credentials::load({}).value()};
 };
 
+std::vector<std::string> ids(const ActualService& service) {
+  std::vector<std::string> out;
+  for (const ActualCheck& check : service.checks) out.push_back(check.id);
+  return out;
+}
+
 Service whole() {
   Service service;
   service.id = "muster:task/1 x:31001";
@@ -116,8 +123,8 @@ TEST_P(Contract, GivesBackWhatWasRegisteredInCanonicalForm) {
   EXPECT_EQ(held.weight_warning, 2);
   EXPECT_TRUE(held.enable_tag_override);
   EXPECT_EQ(held.maintenance, std::nullopt);
-  ASSERT_EQ(held.check_ids.size(), 4u);
-  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(held.check_ids[i], wanted.checks[i].id);
+  ASSERT_EQ(held.checks.size(), 4u);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(held.checks[i].id, wanted.checks[i].id);
 }
 
 TEST_P(Contract, FillsInDefaultsOfABareService) {
@@ -127,7 +134,7 @@ TEST_P(Contract, FillsInDefaultsOfABareService) {
   EXPECT_EQ(held.weight_passing, 1);
   EXPECT_EQ(held.weight_warning, 1);
   EXPECT_EQ(held.port, 0);
-  EXPECT_TRUE(held.tags.empty() && held.meta.empty() && held.check_ids.empty() && held.address.empty());
+  EXPECT_TRUE(held.tags.empty() && held.meta.empty() && held.checks.empty() && held.address.empty());
   const json raw = json::parse(send("GET", "/v1/agent/services").body)["bare"];
   EXPECT_EQ(raw["Tags"], json::array());
   EXPECT_EQ(raw["Meta"], json::object());
@@ -193,18 +200,18 @@ TEST_P(Contract, KeepsARemovedCheckUntilItIsDeregistered) {
   const std::string gone = service.checks[1].id;
   service.checks.erase(service.checks.begin() + 1);
   apply({action(Verb::Update, service)});
-  EXPECT_EQ(read(service.id).check_ids.size(), 4u);
+  EXPECT_EQ(read(service.id).checks.size(), 4u);
   const Applied applied = apply({action(Verb::DeregisterCheck, service, gone)});
   EXPECT_TRUE(applied.failures.empty());
-  EXPECT_EQ(read(service.id).check_ids.size(), 3u);
+  EXPECT_EQ(read(service.id).checks.size(), 3u);
 }
 
 TEST_P(Contract, NumbersUnnamedChecksByPosition) {
   const json ttl = {{"TTL", "10s"}};
   enter({{"Name", "one"}, {"Check", ttl}});
   enter({{"Name", "two"}, {"Checks", {ttl, ttl}}});
-  EXPECT_EQ(read("one").check_ids, std::vector<std::string>{"service:one"});
-  EXPECT_EQ(read("two").check_ids, (std::vector<std::string>{"service:two:1", "service:two:2"}));
+  EXPECT_EQ(ids(read("one")), std::vector<std::string>{"service:one"});
+  EXPECT_EQ(ids(read("two")), (std::vector<std::string>{"service:two:1", "service:two:2"}));
 }
 
 TEST_P(Contract, KeepsAPassingCheckPassingThroughAnUpdate) {
@@ -217,13 +224,49 @@ TEST_P(Contract, KeepsAPassingCheckPassingThroughAnUpdate) {
   EXPECT_EQ(checks[service.checks[3].id]["Status"], "passing");
 }
 
+// A reported check: the initial status is taken once; later it is the reports that count, and an update keeps them.
+TEST_P(Contract, GivesBackAReportAndKeepsItThroughAnUpdate) {
+  Service service = whole();
+  service.tagged_addresses = {{"lan", {"10.0.0.9", 0}}, {"virtual", {"10.0.0.8", 81}}};
+  apply({action(Verb::Register, service)});
+  Check& ttl = service.checks[3];
+  const auto held = [&] { return read(service.id).checks.at(3); };
+  EXPECT_EQ(held(), (ActualCheck{ttl.id, "ttl", held().name, "passing", ""}));
+  ttl.status = "warning";
+  ttl.output = "\xc3\xa9\n\"" + std::string(5000, 'x');
+  const Check said = as_reported(ttl);
+  const Applied applied = apply({make_report(service, said, "")});
+  ASSERT_TRUE(applied.failures.empty()) << applied.failures[0].error.message;
+  EXPECT_EQ(held().status, "warning");
+  EXPECT_EQ(held().output, said.output);
+  ttl.status = "critical";
+  ttl.name = "renamed";
+  ASSERT_TRUE(apply({action(Verb::Update, service)}).failures.empty());
+  EXPECT_EQ(held(), (ActualCheck{ttl.id, "ttl", "renamed", "warning", said.output}));
+  const ActualService whole_again = read(service.id);
+  EXPECT_EQ(whole_again.tagged_addresses.at("lan"), (TaggedAddress{"10.0.0.9", 31001}));
+  EXPECT_EQ(whole_again.tagged_addresses.at("virtual"), (TaggedAddress{"10.0.0.8", 81}));
+}
+
+TEST_P(Contract, RefusesAReportOfWhatIsNoTtlCheck) {
+  const Service service = whole();
+  apply({action(Verb::Register, service)});
+  for (const char* id : {"nothing", service.checks[1].id.c_str()}) {
+    Check said;
+    said.id = id;
+    said.status = "passing";
+    EXPECT_EQ(apply({make_report(service, said, "")}).failures.size(), 1u) << id;
+  }
+  EXPECT_EQ(put("/v1/agent/check/update/" + net::escape(service.checks[3].id), R"({"Status":"good"})").status, 400);
+}
+
 TEST_P(Contract, HoldsMaintenanceThroughAnUpdateAndLosesItToReplace) {
   Service service = whole();
   apply({action(Verb::Register, service)});
   service.maintenance = "muster: a & b";
   ASSERT_TRUE(apply({action(Verb::EnableMaintenance, service)}).failures.empty());
   EXPECT_EQ(read(service.id).maintenance, "muster: a & b");
-  EXPECT_EQ(read(service.id).check_ids.size(), 4u);
+  EXPECT_EQ(read(service.id).checks.size(), 4u);
   ASSERT_TRUE(apply({action(Verb::Update, service)}).failures.empty());
   EXPECT_EQ(read(service.id).maintenance, "muster: a & b");
   ASSERT_TRUE(apply({action(Verb::DisableMaintenance, service)}).failures.empty());

@@ -11,15 +11,16 @@ namespace {
 constexpr char kServices[] = R"({
   "muster:b": {"ID":"muster:b","Service":"web","Tags":["v1","\u00e9"],"Meta":{"muster_owner":"prod","a":"x\"y"},
     "Port":31001,"Address":"10.0.0.1",
-    "TaggedAddresses":{"lan_ipv4":{"Address":"10.0.0.1","Port":31001},"wan_ipv4":{"Address":"10.0.0.1","Port":31001}},
+    "TaggedAddresses":{"lan":{"Address":"10.0.0.2"},"wan_ipv4":{"Address":"10.0.0.1","Port":31001}},
     "Weights":{"Passing":3,"Warning":2},"EnableTagOverride":true},
   "a": {"ID":"a","Service":"db","Tags":[],"Meta":{},"Port":0,"Address":"",
     "Weights":{"Passing":1,"Warning":1},"EnableTagOverride":false}
 })";
 constexpr char kChecks[] = R"({
   "service:muster:b:2": {"Node":"n1","CheckID":"service:muster:b:2","Name":"c","Status":"passing","Notes":"",
-    "Output":"","ServiceID":"muster:b","ServiceName":"web","ServiceTags":["v1"],"Type":"http","Definition":{}},
-  "service:muster:b:1": {"CheckID":"service:muster:b:1","Name":"c","Notes":"","ServiceID":"muster:b"},
+    "Output":"HTTP GET: 200 OK","ServiceID":"muster:b","ServiceName":"web","ServiceTags":["v1"],"Type":"http",
+    "Definition":{}},
+  "service:muster:b:1": {"CheckID":"service:muster:b:1","Name":"c","Notes":"","Output":"kept","ServiceID":"muster:b"},
   "_service_maintenance:muster:b": {"CheckID":"_service_maintenance:muster:b","Name":"Service Maintenance Mode",
     "Status":"critical","Notes":"disk swap","ServiceID":"muster:b"},
   "node-check": {"CheckID":"node-check","Name":"n","ServiceID":""},
@@ -32,14 +33,10 @@ TEST(DecodeActual, ReadsServicesWithTheirChecksAndMaintenance) {
   ASSERT_EQ(actual->services.size(), 2u);
   const ActualService& a = actual->services[0];
   EXPECT_EQ(a.id, "a");
-  EXPECT_EQ(a, (ActualService{.id = "a",
-                              .name = "db",
-                              .tags = {},
-                              .address = "",
-                              .port = 0,
-                              .meta = {},
-                              .check_ids = {},
-                              .maintenance = {}}));
+  EXPECT_EQ(
+      a,
+      (ActualService{
+          .id = "a", .name = "db", .tags = {}, .address = "", .port = 0, .meta = {}, .checks = {}, .maintenance = {}}));
   const ActualService& b = actual->services[1];
   EXPECT_EQ(b.id, "muster:b");
   EXPECT_EQ(b.name, "web");
@@ -50,7 +47,9 @@ TEST(DecodeActual, ReadsServicesWithTheirChecksAndMaintenance) {
   EXPECT_EQ(b.weight_passing, 3);
   EXPECT_EQ(b.weight_warning, 2);
   EXPECT_TRUE(b.enable_tag_override);
-  EXPECT_EQ(b.check_ids, (std::vector<std::string>{"service:muster:b:1", "service:muster:b:2"}));
+  EXPECT_EQ(b.checks, (std::vector<ActualCheck>{{"service:muster:b:1", "", "c", "", "kept"},
+                                                {"service:muster:b:2", "http", "c", "passing", ""}}));
+  EXPECT_EQ(b.tagged_addresses, (TaggedAddresses{{"lan", {"10.0.0.2", 0}}, {"wan_ipv4", {"10.0.0.1", 31001}}}));
   EXPECT_EQ(b.maintenance, "disk swap");
 }
 

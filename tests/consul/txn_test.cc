@@ -29,7 +29,7 @@ TEST(CatalogNodeDecoding, JoinsChecksAndMaintenanceToServicesAndKeepsTheNodesOwn
   EXPECT_EQ(node->modify_index, 7u);
   ASSERT_EQ(node->actual.services.size(), 2u);
   EXPECT_EQ(node->actual.services[0].maintenance, "why");
-  EXPECT_EQ(node->actual.services[1].check_ids, std::vector<std::string>{"1"});
+  EXPECT_EQ(node->actual.services[1].checks, (std::vector<ActualCheck>{{"1", "", "", "warning", "slow"}}));
   ASSERT_EQ(node->checks.size(), 3u);
   EXPECT_EQ(node->checks[0], (CatalogCheck{"1", "b", "warning", "slow", 9}));
 }

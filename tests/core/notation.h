@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/canonical.h"
+#include "core/report.h"
 #include "core/text.h"
 #include "muster/guard.h"
 #include "muster/wanted.h"
@@ -241,8 +243,15 @@ inline ActualService held(const Service& service) {
                     service.enable_tag_override,
                     {},
                     service.maintenance};
-  for (const Check& check : service.checks) out.check_ids.push_back(check.id);
-  std::sort(out.check_ids.begin(), out.check_ids.end());
+  for (const Check& check : service.checks) {
+    const Check said = as_reported(check);
+    out.checks.push_back({check.id, std::string(kind_of(check)), check.name, said.status, said.output});
+  }
+  std::sort(out.checks.begin(), out.checks.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  out.tagged_addresses = service.tagged_addresses;
+  for (auto& [name, tagged] : out.tagged_addresses) {
+    if (tagged.port == 0) tagged.port = service.port;
+  }
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include "core/canary.h"
 #include "core/notation.h"
 #include "core/plan_text.h"
+#include "core/report.h"
 #include "muster/guard.h"
 
 namespace muster {
@@ -59,7 +60,11 @@ TEST(Plan, NamesEachDifferenceThatAnUpdateMends) {
       {"port", [](ActualService& s) { s.port = 70000; }, "port: 70000 -> 80"},
       {"weights", [](ActualService& s) { s.weight_warning = 5; }, "weights differ"},
       {"override", [](ActualService& s) { s.enable_tag_override = true; }, "EnableTagOverride differs"},
-      {"a check by hand", [](ActualService& s) { s.check_ids.clear(); }, "check http:muster:web.1:80 is missing"},
+      {"a check by hand", [](ActualService& s) { s.checks.clear(); }, "check http:muster:web.1:80 is missing"},
+      {"a check's name", [](ActualService& s) { s.checks[0].name = "x"; }, "check http:muster:web.1:80 name: x -> up"},
+      {"the catalog", [](ActualService& s) { s.unsynced = "the catalog lacks it"; }, "the catalog lacks it"},
+      {"an address", [](ActualService& s) { s.tagged_addresses.clear(); }, "tagged address lan differs"},
+      {"an address's port", [](ActualService& s) { s.tagged_addresses["lan"].port = 0; }, "tagged address lan differs"},
       {"a mark", [](ActualService& s) { s.meta[kMetaInstance] = "web.0"; }, "Meta muster_instance: web.0 -> web.1"},
       {"a mark lost", [](ActualService& s) { s.meta.erase(kMetaHost); }, "Meta muster_host:  -> S1"},
       {"Meta too much", [](ActualService& s) { s.meta["x"] = "y"; }, "Meta x is not wanted"},
@@ -69,15 +74,121 @@ TEST(Plan, NamesEachDifferenceThatAnUpdateMends) {
        "name: w -> web; port: 81 -> 80"},
   };
   for (const Drift& each : cases) {
-    Actual actual = agent_with({web()});
+    Service wanted = web();
+    wanted.checks.at(0).name = "up";
+    wanted.tagged_addresses["lan"] = {"10.0.0.9", 0};
+    Actual actual = agent_with({wanted});
+    actual.services[0].tagged_addresses["lan_ipv4"] = {"10.0.0.21", 80};  // the agent's own
     each.change(actual.services[0]);
-    const Plan got = plan({web()}, actual);
+    const Plan got = plan({wanted}, actual);
     EXPECT_EQ(show(got.actions), Lines{std::string("update muster:web.1:80 (") + each.why + ")"}) << each.story;
     EXPECT_EQ(got.equal, 0u) << each.story;
     if (!got.actions.empty()) {
-      EXPECT_EQ(got.actions[0].service, web());
+      EXPECT_EQ(got.actions[0].service, wanted);
     }
   }
+}
+
+Service unit(const std::string& status, const std::string& output = "") {
+  Service out;
+  out.id = "muster:a.service:80";
+  out.name = "a";
+  out.port = 80;
+  out.meta = {{kMetaOwner, "prod"}, {kMetaSource, "systemd"}, {kMetaHash, "1"}};
+  Check state;
+  state.id = "ttl:muster:a.service:80";
+  state.name = "unit";
+  state.ttl = "720h";
+  state.reported = true;
+  state.status = status;
+  state.output = output;
+  out.checks = {state};
+  return out;
+}
+
+TEST(Plan, ReportsTheStateOfAUnitOnceItDiffers) {
+  const std::string head = "report_check muster:a.service:80 ttl:muster:a.service:80 (";
+  const std::string enter = "register muster:a.service:80 (not in the agent)";
+  EXPECT_EQ(show(plan({unit("passing")}, {}).actions), Lines{enter}) << "the status comes with the registration";
+  EXPECT_EQ(show(plan({unit("passing", "running")}, {}).actions), (Lines{enter, head + "output differs)"}));
+  const Actual held = agent_with({unit("passing", "running")});
+  EXPECT_EQ(show(plan({unit("passing", "running")}, held).actions), Lines{});
+  EXPECT_EQ(plan({unit("passing", "running")}, held).equal, 1u);
+  EXPECT_EQ(show(plan({unit("passing", "exited")}, held).actions), Lines{head + "output differs)"});
+  EXPECT_EQ(show(plan({unit("", "failed")}, held).actions), Lines{head + "passing -> critical)"});
+  Actual expired = held;
+  expired.services[0].checks[0].status = "critical";
+  expired.services[0].checks[0].output = "TTL expired";
+  const Plan got = plan({unit("passing", "running")}, expired);
+  EXPECT_EQ(show(got.actions), Lines{head + "critical -> passing)"});
+  EXPECT_EQ(got.actions.at(0).service.checks.at(0).output, "running");
+  EXPECT_EQ(got.actions.at(0).check_id, "ttl:muster:a.service:80");
+}
+
+// An agent cuts what is over 4 KiB and adds words of its own; what it gives back must be what we compare with.
+TEST(Plan, ReportsAnOutputThatIsTooLongOnceAndNotForEver) {
+  std::string output;
+  for (int i = 0; i < 2000; ++i) output += "\xc3\xa9";
+  output = "\xff" + output;
+  const Plan first = plan({unit("passing", output)}, agent_with({unit("passing")}));
+  ASSERT_EQ(first.actions.size(), 1u);
+  const std::string said = first.actions[0].service.checks.at(0).output;
+  EXPECT_EQ(said.size(), 3071u) << "3072 would be half a character";
+  EXPECT_TRUE(said.starts_with("?\xc3\xa9"));
+  Actual held = agent_with({unit("passing")});
+  held.services[0].checks[0].output = said;
+  EXPECT_EQ(show(plan({unit("passing", output)}, held).actions), Lines{});
+}
+
+TEST(Plan, ReportsACheckThatCameBackWithItsService) {
+  Actual held = agent_with({unit("warning", "reloading")});
+  held.services[0].checks.clear();
+  EXPECT_EQ(show(plan({unit("warning", "reloading")}, held).actions),
+            (Lines{"update muster:a.service:80 (check ttl:muster:a.service:80 is missing)",
+                   "report_check muster:a.service:80 ttl:muster:a.service:80 (output differs)"}));
+}
+
+TEST(Plan, ReportsNothingOfAServiceThatIsAnotherOwners) {
+  Actual held = agent_with({unit("critical")});
+  held.services[0].meta[kMetaOwner] = "other";
+  held.services[0].meta[kMetaHash] = "2";
+  Plan got = plan({unit("passing")}, held);
+  EXPECT_EQ(got.conflicts.size(), 1u);
+  EXPECT_EQ(show(renew(std::move(got), {{unit("passing")}, {}}, held, {0, std::chrono::hours(24)}).actions), Lines{});
+}
+
+TEST(Renewal, OfALongTtlComesThreeTimesATtlAndOfAShortOneAtEachAudit) {
+  const auto renewals = [](const std::string& ttl, std::chrono::minutes interval, std::uint64_t rounds) {
+    Service service = unit("passing");
+    service.checks[0].ttl = ttl;
+    const Actual held = agent_with({service});
+    std::size_t count = 0;
+    for (std::uint64_t round = 100; round < 100 + rounds; ++round) {
+      const Plan got = renew(plan({service}, held), {{service}, {}}, held, {round, interval});
+      for (const Action& action : got.actions) EXPECT_EQ(action.why, "renewed");
+      count += got.actions.size();
+    }
+    return count;
+  };
+  using std::chrono::minutes;
+  EXPECT_EQ(renewals("720h", minutes(10), 4320), 3u);
+  EXPECT_EQ(renewals("1h", minutes(10), 6), 3u);
+  EXPECT_EQ(renewals("30m", minutes(10), 6), 6u);
+  EXPECT_EQ(renewals("10s", minutes(10), 6), 6u);
+}
+
+TEST(Renewal, IsOfWhatIsThereAndNotWrittenAnyway) {
+  const Audit audit{0, std::chrono::hours(1000)};
+  const Desired wanted{{unit("passing", "up")}, {}};
+  const auto count = [&](const Actual& held) {
+    return renew(plan(wanted.services, held), wanted, held, audit).actions.size();
+  };
+  EXPECT_EQ(count(agent_with({unit("passing", "up")})), 1u);
+  EXPECT_EQ(count(agent_with({unit("critical")})), 1u) << "the report that differs, and no second";
+  EXPECT_EQ(count({}), 2u) << "registered and reported";
+  Actual without = agent_with({unit("passing", "up")});
+  without.services[0].checks.clear();
+  EXPECT_EQ(count(without), 2u) << "updated and reported";
 }
 
 TEST(Plan, LeavesTagsAloneWhereOthersMaySetThem) {
@@ -90,14 +201,15 @@ TEST(Plan, LeavesTagsAloneWhereOthersMaySetThem) {
 
 TEST(Plan, IsNotMovedByACheckThatSomebodyHungOnOurService) {
   Actual actual = agent_with({web()});
-  actual.services[0].check_ids = {"backup", "http:muster:web.1:80"};
+  actual.services[0].checks.insert(actual.services[0].checks.begin(), ActualCheck{"backup"});
   EXPECT_EQ(show(plan({web()}, actual).actions), Lines{});
 }
 
 TEST(Plan, EndsChecksOfOursThatAreNoLongerWanted) {
   Actual actual = agent_with({web()});
-  actual.services[0].check_ids = {"http:muster:web.1:80", "http:muster:web.1:800", "other", "service:muster:web.1:80",
-                                  "tcp:muster:web.1:80"};
+  for (const char* id : {"http:muster:web.1:800", "other", "service:muster:web.1:80", "tcp:muster:web.1:80"}) {
+    actual.services[0].checks.push_back({id});
+  }
   EXPECT_EQ(
       show(plan({web()}, actual).actions),
       (Lines{"deregister_check muster:web.1:80 service:muster:web.1:80 (check service:muster:web.1:80 is not wanted)",
@@ -117,12 +229,12 @@ TEST(Plan, ClaimsAnUnmarkedServiceOfOurIdByOneUpdate) {
 // A PUT over a check of another kind leaves the old one running beside it: seen on 1.8.7.
 TEST(Plan, EndsACheckOfAnotherKindBeforeItPutsOursInItsPlace) {
   Actual agent = agent_with({web()});
-  agent.services[0].check_kinds = {{"http:muster:web.1:80", "ttl"}};
+  agent.services[0].checks[0].kind = "ttl";
   EXPECT_EQ(
       show(plan({web()}, agent).actions),
       (Lines{"deregister_check muster:web.1:80 http:muster:web.1:80 (check http:muster:web.1:80 is of another kind)",
              "update muster:web.1:80 (check http:muster:web.1:80 is of another kind)"}));
-  agent.services[0].check_kinds = {{"http:muster:web.1:80", "http"}};
+  agent.services[0].checks[0].kind = "http";
   EXPECT_EQ(show(plan({web()}, agent).actions), Lines{});
 }
 
@@ -140,7 +252,7 @@ TEST(Plan, ReportsAServiceOfAnotherOwnerAndTouchesNothingOfIt) {
   actual.services[0].meta[kMetaOwner] = "other";
   actual.services[0].meta[kMetaHash] = "theirs";
   actual.services[0].maintenance = "muster: theirs";
-  actual.services[0].check_ids = {"tcp:muster:web.1:80"};
+  actual.services[0].checks = {{"tcp:muster:web.1:80"}};
   const Plan got = plan({web()}, actual);
   EXPECT_EQ(show(got.actions), Lines{});
   ASSERT_EQ(got.conflicts.size(), 1u);

@@ -15,7 +15,9 @@ constexpr std::string_view kDeregister = "/v1/agent/service/deregister/";
 constexpr std::string_view kMaintenance = "/v1/agent/service/maintenance/";
 constexpr std::string_view kCheckDeregister = "/v1/agent/check/deregister/";
 
-enum class Call { Services, Checks, Self, Node, Register, Deregister, CheckDeregister, Maintenance, Unknown };
+constexpr std::string_view kCheckUpdate = "/v1/agent/check/update/";
+
+enum class Call { Services, Checks, Self, Node, Register, Deregister, CheckDeregister, Report, Maintenance, Unknown };
 
 struct FakeAgent {
   FakeState state;
@@ -59,6 +61,7 @@ Call classify(const HttpRequest& request) {
   if (path == kRegister) return Call::Register;
   if (path.starts_with(kDeregister)) return Call::Deregister;
   if (path.starts_with(kCheckDeregister)) return Call::CheckDeregister;
+  if (path.starts_with(kCheckUpdate)) return Call::Report;
   if (path.starts_with(kMaintenance)) return Call::Maintenance;
   return Call::Unknown;
 }
@@ -77,6 +80,9 @@ void count(FakeCounts& counts, const HttpRequest& request, Call call) {
       return;
     case Call::CheckDeregister:
       ++counts.check_deregisters;
+      return;
+    case Call::Report:
+      ++counts.reports;
       return;
     case Call::Maintenance:
       ++counts.maintenances;
@@ -172,6 +178,8 @@ HttpReply FakeConsul::Impl::work(FakeAgent& agent, const HttpRequest& request, C
       return apply_deregister(state, request.path.substr(kDeregister.size()), options);
     case Call::CheckDeregister:
       return apply_check_deregister(state, request.path.substr(kCheckDeregister.size()), options);
+    case Call::Report:
+      return apply_report(state, request.path.substr(kCheckUpdate.size()), request);
     case Call::Maintenance:
       return apply_maintenance(state, request.path.substr(kMaintenance.size()), request);
     case Call::Unknown:
@@ -237,6 +245,7 @@ FakeCounts FakeConsul::total() const {
     sum.check_deregisters += agent.counts.check_deregisters;
     sum.maintenances += agent.counts.maintenances;
     sum.others += agent.counts.others;
+    sum.reports += agent.counts.reports;
   }
   return sum;
 }

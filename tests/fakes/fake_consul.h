@@ -22,6 +22,7 @@ struct FakeCheck {
   std::string status = "critical";
   std::string type;  // "http", "tcp", "grpc", "ttl", "script", "maintenance"
   std::string service_id;
+  std::string output{};
 };
 
 struct FakeService {
@@ -34,6 +35,7 @@ struct FakeService {
   int weight_passing = 1;
   int weight_warning = 1;
   bool enable_tag_override = false;
+  TaggedAddresses tagged_addresses{};
   std::uint64_t changes = 0;  // counts the PUTs that changed something, as a ModifyIndex would move
 };
 
@@ -51,7 +53,8 @@ struct FakeCounts {
   std::uint64_t check_deregisters = 0;
   std::uint64_t maintenances = 0;
   std::uint64_t others = 0;
-  std::uint64_t writes() const { return registers + deregisters + check_deregisters + maintenances; }
+  std::uint64_t reports = 0;  // of checks
+  std::uint64_t writes() const { return registers + deregisters + check_deregisters + maintenances + reports; }
 };
 
 // How an agent misbehaves until it is told otherwise.

@@ -220,6 +220,11 @@ std::optional<HttpReply> read_service(Body& body, FakeService& service) {
     service.weight_passing = weights->value("Passing", 1);
     service.weight_warning = weights->value("Warning", 1);
   }
+  if (const json* tagged = body.find("taggedaddresses")) {
+    for (const auto& [name, at] : tagged->items()) {
+      service.tagged_addresses[name] = {at.value("Address", ""), at.value("Port", std::uint16_t{0})};
+    }
+  }
   if (!body.error().empty()) return refuse(400, "Request decode failed: " + body.error());
   if (service.name.empty()) return refuse(400, "Missing service name");
   if (service.address == "0.0.0.0" || service.address == "::") return refuse(400, "Invalid service address");
@@ -234,8 +239,8 @@ std::optional<HttpReply> read_service(Body& body, FakeService& service) {
 
 bool same(const FakeService& a, const FakeService& b) {
   return a.name == b.name && a.tags == b.tags && a.address == b.address && a.port == b.port && a.meta == b.meta &&
-         a.weight_passing == b.weight_passing && a.weight_warning == b.weight_warning &&
-         a.enable_tag_override == b.enable_tag_override;
+         a.tagged_addresses == b.tagged_addresses && a.weight_passing == b.weight_passing &&
+         a.weight_warning == b.weight_warning && a.enable_tag_override == b.enable_tag_override;
 }
 
 void erase_checks_of(FakeState& state, const std::string& service_id) {
@@ -257,7 +262,10 @@ void store(FakeState& state, FakeService service, std::vector<FakeCheck> checks,
     if (check.name.empty()) check.name = "Service '" + service.name + "' check";
     check.service_id = service.id;
     // An agent keeps the status that it knows.
-    if (const auto it = before.checks.find(check.id); it != before.checks.end()) check.status = it->second.status;
+    if (const auto it = before.checks.find(check.id); it != before.checks.end()) {
+      check.status = it->second.status;
+      check.output = it->second.output;
+    }
     state.checks[check.id] = check;
   }
   FakeService& held = state.services[service.id];
@@ -266,10 +274,16 @@ void store(FakeState& state, FakeService service, std::vector<FakeCheck> checks,
 }
 
 json tagged_addresses(const FakeService& service) {
-  if (service.address.empty()) return json();
+  json out;
+  for (const auto& [name, tagged] : service.tagged_addresses) {
+    out[name] = {{"Address", tagged.address}, {"Port", tagged.port}};
+  }
+  if (service.address.empty()) return out;
   const json at = {{"Address", service.address}, {"Port", service.port}};
   const std::string family = service.address.find(':') == std::string::npos ? "ipv4" : "ipv6";
-  return {{"lan_" + family, at}, {"wan_" + family, at}};
+  out["lan_" + family] = at;
+  out["wan_" + family] = at;
+  return out;
 }
 
 json render(const FakeService& service) {
@@ -331,6 +345,31 @@ HttpReply apply_check_deregister(FakeState& state, const std::string& id, const 
   return refuse(404, "Unknown check ID \"" + id + "\". Ensure that the check ID is passed, not the check name.");
 }
 
+HttpReply apply_report(FakeState& state, const std::string& check_id, const HttpRequest& request) {
+  constexpr std::size_t kOutput = 4096;
+  static const std::set<std::string> kFields{"status", "output"};
+  const json parsed = json::parse(request.body, nullptr, false);
+  if (!parsed.is_object()) return refuse(400, "Request decode failed: invalid character");
+  Body body(parsed, kFields);
+  const std::string status = body.text("status");
+  std::string output = body.text("output");
+  if (!body.error().empty()) return refuse(400, "Request decode failed: " + body.error());
+  if (status != "passing" && status != "warning" && status != "critical") {
+    return refuse(400, "Invalid check status: '" + status + "'");
+  }
+  const auto check = state.checks.find(check_id);
+  if (check == state.checks.end() || check->second.type != "ttl") {
+    return refuse(500, "CheckID \"" + check_id + "\" does not have associated TTL");
+  }
+  if (output.size() > kOutput) {
+    const std::string said = " ... (captured 4096 of " + std::to_string(output.size()) + " bytes)";
+    output = output.substr(0, kOutput) + said;
+  }
+  check->second.status = status;
+  check->second.output = std::move(output);
+  return {};
+}
+
 HttpReply apply_maintenance(FakeState& state, const std::string& id, const HttpRequest& request) {
   const auto enable = request.query.find("enable");
   if (id.empty()) return refuse(400, "Missing service ID");
@@ -376,7 +415,7 @@ std::string render_checks(const FakeState& state) {
                {"Name", check.name},
                {"Status", check.status},
                {"Notes", check.notes},
-               {"Output", ""},
+               {"Output", check.output},
                {"ServiceID", check.service_id},
                {"ServiceName", bound ? service->second.name : ""},
                {"ServiceTags", bound ? service->second.tags : std::vector<std::string>{}},

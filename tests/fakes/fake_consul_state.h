@@ -11,6 +11,7 @@ namespace muster::fakes {
 HttpReply apply_register(FakeState& state, const HttpRequest& request, const FakeConsulOptions& options);
 HttpReply apply_deregister(FakeState& state, const std::string& id, const FakeConsulOptions& options);
 HttpReply apply_check_deregister(FakeState& state, const std::string& id, const FakeConsulOptions& options);
+HttpReply apply_report(FakeState& state, const std::string& check_id, const HttpRequest& request);
 HttpReply apply_maintenance(FakeState& state, const std::string& id, const HttpRequest& request);
 
 }  // namespace muster::fakes

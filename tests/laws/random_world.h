@@ -61,11 +61,20 @@ inline const std::vector<std::string> kAddresses{"host:10.0.0.21", "netinfo:172.
                                                  "host:0.0.0.0"};
 inline const std::vector<std::string> kOwners{"prod", "test"};
 inline const std::vector<std::string> kSources{"mesos", "nomad"};
+inline const std::vector<std::string> kStatuses{"passing", "warning", "critical", ""};
 inline const std::vector<HostRef> kHosts{
     {"S1", "10.0.0.21", "", ""}, {"S2", "10.0.0.22", "", ""}, {"S3", "10.0.0.22", "", ""}};
 
 inline Check random_check(Dice& dice) {
   Check out;
+  if (dice.one_in(4)) out.name = dice.one_in(2) ? "up" : "state";
+  if (dice.one_in(3)) {
+    out.ttl = dice.one_in(2) ? "720h" : "30s";
+    out.reported = true;
+    out.status = dice.pick(kStatuses);
+    if (dice.one_in(2)) out.output = dice.one_in(3) ? std::string(5000, 'x') : dice.pick(kTags);
+    return out;
+  }
   (dice.one_in(2) ? out.http : out.tcp) = dice.one_in(2) ? "x" : "y";
   out.interval = "10s";
   return out;
@@ -87,7 +96,16 @@ inline Instance random_instance(Dice& dice) {
   for (std::size_t i = out.kind == Kind::Task ? 0 : dice.below(3); i > 0; --i) out.checks.push_back(random_check(dice));
   out.health = dice.one_in(4) ? Health::Failing : Health::Unknown;
   out.draining = dice.one_in(8);
+  if (out.kind == Kind::Service && dice.one_in(2)) out.tagged_addresses["lan"] = {"10.1.1.1", 0};
+  if (out.kind == Kind::Service && dice.one_in(3)) out.tagged_addresses["virtual"] = {"10.1.1.2", 81};
   return out;
+}
+
+inline SlicePtr doubting(const SlicePtr& slice, std::vector<std::string> doubtful) {
+  std::sort(doubtful.begin(), doubtful.end());
+  Slice out = *slice;
+  out.doubtful = std::move(doubtful);
+  return std::make_shared<const Slice>(std::move(out));
 }
 
 inline SlicePtr random_slice(Dice& dice) {
@@ -100,7 +118,9 @@ inline SlicePtr random_slice(Dice& dice) {
   }
   std::vector<std::string> ended;
   for (std::size_t i = dice.below(4); i > 0; --i) ended.push_back(dice.pick(kIds));
-  return notation::slice(instances, dice.one_in(2), ended);
+  std::vector<std::string> doubtful;
+  for (std::size_t i = dice.below(4); i > 0; --i) doubtful.push_back(dice.pick(kIds));
+  return doubting(notation::slice(instances, dice.one_in(2), ended), doubtful);
 }
 
 // What the schedulers say of one agent that serves several hosts.
@@ -169,7 +189,7 @@ inline void meddle(Dice& dice, SimulatedAgent& agent) {
   auto at = agent.services().begin();
   std::advance(at, static_cast<std::ptrdiff_t>(dice.below(agent.services().size())));
   const std::string id = at->first;
-  switch (dice.below(9)) {
+  switch (dice.below(11)) {
     case 0:
       at->second.meta.clear();
       break;  // as mesos-consul left it
@@ -196,6 +216,12 @@ inline void meddle(Dice& dice, SimulatedAgent& agent) {
       break;
     case 8:
       if (!agent.checks().empty()) agent.drop_check(agent.checks().begin()->first);
+      break;
+    case 9:
+      if (!agent.checks().empty()) agent.expire(std::prev(agent.checks().end())->first);
+      break;
+    case 10:
+      at->second.tagged_addresses.clear();
       break;
   }
 }
