@@ -31,7 +31,14 @@ struct RuleSettings {
   std::string service_name = "mesos";     // of hosts
   std::vector<std::string> service_tags;  // of hosts: each role becomes "role.tag"
   bool enable_script_checks = false;
-  bool canary = false;  // make_desired adds the canary to every agent that serves a host
+  // Not of mesos-consul; with compat only opt_in, visibility and meta_label_prefix count, and only where they are
+  // given.
+  std::vector<std::string> networks;           // --mesos-network: their addresses before all others, in this order
+  bool opt_in = false;                         // only tasks with a `consul` label that is neither empty nor "false"
+  std::vector<std::string> visibility;         // --mesos-visibility: of discovery, "none" for tasks without; empty: all
+  std::vector<std::string> meta_label_prefix;  // labels that begin so become Meta
+  bool health_checks = true;                   // --mesos-health-checks: the scheduler's checks become Consul's
+  bool canary = false;                         // make_desired adds the canary to every agent that serves a host
   friend bool operator==(const RuleSettings&, const RuleSettings&) = default;
 };
 
@@ -49,6 +56,7 @@ enum class Reason : std::uint8_t {
   NameNotDns,   // registered, but DNS will not answer for it
   IdCollision,  // two services of one id: the first by instance id wins
   BadLabel,     // not valid UTF-8, or over 64 KiB: ignored
+  BadEvent,     // of a scheduler's stream: of no type that we know (ignored), or unreadable (all is read anew)
   NoAddress,    // reported; registered with the agent's own address
 };
 

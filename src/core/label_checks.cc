@@ -10,7 +10,6 @@
 namespace muster {
 namespace {
 
-constexpr char kDefaultInterval[] = "10s";
 constexpr std::size_t kLongestTarget = 4096;
 
 // Only {host} and {port} are known; any other brace stays as it is.
@@ -40,12 +39,12 @@ std::string last_value(const std::vector<Label>& labels, std::string_view key) {
   return value;
 }
 
+}  // namespace
+
 bool positive_duration(const std::string& text) {
   const auto parsed = parse_duration(text);
   return parsed && parsed->count() > 0;
 }
-
-}  // namespace
 
 std::vector<Check> checks_from_labels(const std::vector<Label>& labels, const std::string& service_id,
                                       const Endpoint& endpoint, const RuleSettings& settings, const Reject& reject) {

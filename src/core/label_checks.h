@@ -16,6 +16,8 @@ struct Endpoint {
   std::string port;  // empty for a portless service
 };
 
+inline constexpr char kDefaultInterval[] = "10s";  // of a check that names none, or nonsense
+
 using Reject = std::function<void(Reason, std::string detail)>;
 
 // Keys match case-insensitively and the last of several wins, as in mesos-consul. A check that Consul would refuse for
@@ -23,5 +25,8 @@ using Reject = std::function<void(Reason, std::string detail)>;
 // Ids: compat gives one check, service:<id>, the kind that Consul would run of several; else <kind>:<id> each.
 std::vector<Check> checks_from_labels(const std::vector<Label>& labels, const std::string& service_id,
                                       const Endpoint& endpoint, const RuleSettings& settings, const Reject& reject);
+
+// A Go duration above zero.
+bool positive_duration(const std::string& text);
 
 }  // namespace muster

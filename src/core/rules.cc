@@ -72,6 +72,10 @@ Result<std::shared_ptr<const Rules>> Rules::compile(RuleSettings settings) {
     if (!compiled) return tl::unexpected(compiled.error());
     *list.second = std::move(*compiled);
   }
+  for (const std::string& prefix : settings.meta_label_prefix) {
+    if (!prefix.empty()) continue;
+    return fail(Fault::Leave, "--meta-label-prefix=: an empty prefix is that of every label; give one such as meta.");
+  }
   for (const std::string& value : settings.task_tag) {
     auto parsed = parse_task_tag(value);
     if (!parsed) return tl::unexpected(parsed.error());
@@ -158,6 +162,8 @@ std::string_view to_string(Reason reason) {
       return "id_collision";
     case Reason::BadLabel:
       return "bad_label";
+    case Reason::BadEvent:
+      return "bad_event";
     case Reason::NoAddress:
       return "no_address";
   }
