@@ -1,11 +1,13 @@
 #include "mesos/module.h"
 #include "muster/module.h"
+#include "nomad/module.h"
 
 namespace muster {
 
 std::vector<std::unique_ptr<Module>> make_modules() {
   std::vector<std::unique_ptr<Module>> modules;
   modules.push_back(mesos::make_module());
+  modules.push_back(nomad::make_module());
   return modules;
 }
 

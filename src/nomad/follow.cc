@@ -1,0 +1,119 @@
+#include "nomad/follow.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace muster::nomad {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFirst{250}, kLongest{30'000};
+constexpr int kMostDoublings = 10;
+constexpr milliseconds kLook{500};  // after a task has started its client registers its native services
+constexpr int kLooks = 4;           // each twice as long after the last: 7.5 s in all
+
+std::minstd_rand& chance() {
+  thread_local std::minstd_rand random{std::random_device{}()};
+  return random;
+}
+
+}  // namespace
+
+milliseconds Backoff::next() {
+  const milliseconds most = std::min(kFirst * (1 << std::min(failures_++, kMostDoublings)), kLongest);
+  return milliseconds(std::uniform_int_distribution<std::int64_t>(most.count() / 2, most.count())(random_));
+}
+
+milliseconds jittered(milliseconds most) {
+  return most - milliseconds(std::uniform_int_distribution<std::int64_t>(0, most.count() / 10)(chance()));
+}
+
+void Followed::fold(const Allocation& allocation, bool again, Reader& reader, const std::stop_token& stop,
+                    std::vector<Rejection>& rejections) {
+  if (!again && !ledger_.news(allocation)) return;
+  const Phase phase = phase_of(allocation);
+  const bool up = phase == Phase::Running || phase == Phase::Unknown;
+  const bool asks = up || (phase == Phase::Stopping && !ledger_.holds(allocation.id));
+  std::vector<NativeService> rows;
+  if (asks) rows = reader.rows(allocation, stop);
+  const Ledger::Time now = std::chrono::steady_clock::now();
+  ledger_.fold(allocation, node_, rows, now, rejections, again);
+  const bool late = phase == Phase::Running && rows.size() < rows_expected(allocation);
+  if (!late) {
+    late_.erase(allocation.id);
+    return;
+  }
+  Late& look = late_[allocation.id];
+  look.at = now + kLook * (1 << look.tries);
+  if (++look.tries > kLooks) late_.erase(allocation.id);
+}
+
+// False: what is missing may be there all the same.
+Result<bool> Followed::account(const std::vector<std::string>& missing, Reader& reader, const std::stop_token& stop,
+                               std::vector<Rejection>& rejections) {
+  for (const std::string& id : missing) {
+    Result<Found> found = reader.allocation(id, stop);
+    if (!found) return tl::unexpected(found.error());
+    if (found->gone) {
+      ledger_.end(id);
+    } else if (found->allocation) {
+      fold(*found->allocation, false, reader, stop, rejections);
+    } else {
+      return false;  // our rights have shrunk: the others would say the same
+    }
+  }
+  return true;
+}
+
+Result<void> Followed::take_list(Listed listed, Sight sight, Reader& reader, std::stop_token stop,
+                                 std::vector<Rejection>& rejections) {
+  Allocations& list = listed.allocations;
+  std::move(list.rejections.begin(), list.rejections.end(), std::back_inserter(rejections));
+  std::vector<std::string> seen = list.unreadable;
+  for (const Allocation& each : list.items) {
+    seen.push_back(each.id);
+    fold(each, false, reader, stop, rejections);
+  }
+  std::sort(seen.begin(), seen.end());
+  bool whole = sight == Sight::All && list.whole && list.unreadable.empty() && listed.index > 0;
+  ledger_.doubt();
+  const Result<bool> accounted = account(ledger_.missing(seen), reader, stop, rejections);
+  ledger_.listed(seen, whole && accounted && *accounted);
+  if (!accounted) return tl::unexpected(accounted.error());
+  return {};
+}
+
+Result<void> Followed::take(const std::string& id, bool again, Reader& reader, std::stop_token stop,
+                            std::vector<Rejection>& rejections) {
+  Result<Found> found = reader.allocation(id, stop);
+  if (!found) return tl::unexpected(found.error());
+  if (found->gone) ledger_.end(id);
+  if (found->allocation) fold(*found->allocation, again, reader, stop, rejections);
+  return {};
+}
+
+Result<void> Followed::look_again(Reader& reader, std::stop_token stop, std::vector<Rejection>& rejections) {
+  const Ledger::Time now = std::chrono::steady_clock::now();
+  std::vector<std::string> ids;
+  for (const auto& [id, late] : late_) {
+    if (late.at <= now) ids.push_back(id);
+  }
+  for (const std::string& id : ids) {
+    if (auto taken = take(id, true, reader, stop, rejections); !taken) {
+      late_[id].at = now + kLongest;
+      return taken;
+    }
+  }
+  return {};
+}
+
+std::optional<Followed::Time> Followed::due() const {
+  std::optional<Time> out = ledger_.due();
+  for (const auto& [id, late] : late_) {
+    if (!out || late.at < *out) out = late.at;
+  }
+  return out;
+}
+
+}  // namespace muster::nomad
