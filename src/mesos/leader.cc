@@ -21,14 +21,22 @@ constexpr milliseconds kAskAgain{1000};         // while ZooKeeper is away, or n
 class Bell {
  public:
   void ring() {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     rung_ = true;
     changed_.notify_all();
+    std::stop_source news = news_;
+    lock.unlock();
+    news.request_stop();  // runs what others have hung on it
   }
   // Whether it was; silent again.
   bool take() {
     const std::lock_guard lock(mutex_);
+    if (rung_) news_ = {};
     return std::exchange(rung_, false);
+  }
+  std::stop_token news() {
+    const std::lock_guard lock(mutex_);
+    return news_.get_token();
   }
   bool wait(Clock::time_point deadline, std::stop_token stop) {
     std::unique_lock lock(mutex_);
@@ -39,6 +47,7 @@ class Bell {
   std::mutex mutex_;
   std::condition_variable_any changed_;
   bool rung_ = false;
+  std::stop_source news_;
 };
 
 class ZkLeaders final : public Leaders {
@@ -65,6 +74,7 @@ class ZkLeaders final : public Leaders {
     return bell_.wait(again, stop) || (again < deadline && !stop.stop_requested());
   }
 
+  std::stop_token news() override { return bell_.news(); }
   void heard_from(const Master*) override {}  // ZooKeeper knows better
 
  private:
@@ -118,6 +128,8 @@ class ListedLeaders final : public Leaders {
   Result<Masters> find(std::stop_token) override { return masters_; }
 
   bool wait(Clock::time_point deadline, std::stop_token stop) override { return bell_.wait(deadline, stop); }
+
+  std::stop_token news() override { return bell_.news(); }
 
   void heard_from(const Master* leader) override {
     masters_.leader.reset();

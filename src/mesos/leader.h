@@ -26,6 +26,8 @@ class Leaders {
   virtual Result<Masters> find(std::stop_token stop) = 0;
   // True at once when the masters may have changed since the last find; false at `deadline` or when stopped.
   virtual bool wait(std::chrono::steady_clock::time_point deadline, std::stop_token stop) = 0;
+  // Requested as soon as the masters may have changed since the last find; for whoever waits for something else.
+  virtual std::stop_token news() = 0;
   // Which of several masters answered as the leader, or that the last one no longer does (nullptr).
   virtual void heard_from(const Master* leader) = 0;
 };

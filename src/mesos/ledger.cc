@@ -12,6 +12,9 @@ namespace {
 
 // Times are the master's own, rounded; an agent cannot have registered with it before its election.
 constexpr double kClockSlack = 1.0;
+// The breaker believes an absence that three reads over a minute agree on.
+constexpr int kReadsAfterAbsence = 4;
+constexpr std::chrono::seconds kTimeAfterAbsence{90};
 
 bool registered_since(const AgentInfo& agent, double elected) {
   const double latest = std::max(agent.registered, agent.reregistered);
@@ -88,6 +91,16 @@ void Ledger::note_election(const State& state, const Moment& moment) {
   const auto age = std::max<std::chrono::nanoseconds>(moment.elected_for, moment.now - elected_seen_);
   young_ = age < settings_.failover_grace;
   blind_ = knows_no_agent(state) || (!state.recovered && young_);
+  wants_read_ = false;
+  unsettled_ = young_ || blind_;
+  --absent_reads_;
+}
+
+// What keeps the next read from being a late one.
+void Ledger::note_open(const Host& host, Time now) {
+  const bool grace = std::any_of(host.lost_since.begin(), host.lost_since.end(),
+                                 [&](const auto& lost) { return now - lost.second < settings_.lost_grace; });
+  unsettled_ = unsettled_ || grace || !host.slice->complete || !host.misses.empty();
 }
 
 void Ledger::add_registered(State& state, Drafts& drafts, Time now) {
@@ -220,6 +233,7 @@ Result<Update> Ledger::fold(State state, const Masters& masters, const Moment& m
   for (const auto& [ip, host] : hosts_) drafts.try_emplace(ip);
   Update update;
   update.domain = domain_of(state, drafts, moment.now);
+  bool missed = reads_ == 1;  // what an earlier run has left may be absent
   std::set<std::string> stays;
   for (const auto& [id, agent] : agents_) stays.insert(agent.pid.ip);
   for (const Master& master : masters.all) {
@@ -235,10 +249,23 @@ Result<Update> Ledger::fold(State state, const Masters& masters, const Moment& m
     // Of a host without an agent only a whole list of hosts can say that no agent is on it.
     draft.slice.complete =
         draft.settled && !blind_ && state.whole && (draft.spoken_for || update.domain == Domain::All);
-    update.slices.push_back({{ip, ip, {}, {}}, settle(hosts_[ip], draft, moment.now)});
-    if (!stays.contains(ip) && hosts_[ip].slice->instances.empty()) hosts_.erase(ip);
+    Host& host = hosts_[ip];
+    keep_newer(host, draft, moment.begun);
+    forget_heard(host, draft, moment.begun);
+    const SlicePtr before = host.slice;
+    update.slices.push_back({{ip, ip, {}, {}}, settle(host, draft, moment.now)});
+    note_open(host, moment.now);
+    missed = missed || (before && before != host.slice && missed_any(*before, *host.slice));
+    if (!stays.contains(ip) && host.slice->instances.empty()) hosts_.erase(ip);
   }
+  if (missed) {
+    absent_reads_ = kReadsAfterAbsence;
+    absent_until_ = moment.now + kTimeAfterAbsence;
+  }
+  changed_.clear();  // all of it is in this answer
   update.rejections = std::move(state.rejections);
+  std::move(heard_rejections_.begin(), heard_rejections_.end(), std::back_inserter(update.rejections));
+  heard_rejections_.clear();
   return update;
 }
 

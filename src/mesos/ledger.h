@@ -5,9 +5,12 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "mesos/events.h"
 #include "mesos/master.h"
 #include "mesos/state.h"
 #include "muster/result.h"
@@ -26,7 +29,8 @@ struct LedgerSettings {
 
 struct Moment {
   std::chrono::steady_clock::time_point now;
-  std::chrono::milliseconds elected_for{0};  // age of the leader's election; 0 when nobody can say
+  std::chrono::milliseconds elected_for{0};       // age of the leader's election; 0 when nobody can say
+  std::chrono::steady_clock::time_point begun{};  // when the read was asked for
 };
 
 // Thread: one.
@@ -45,7 +49,20 @@ class Ledger {
   // - a task that is listed as lost is doubtful until its grace has run out, also when we never saw it running;
   // - `masters` is the whole list of them: one that is no longer in it has ended, and none is held from before.
   // Slices that did not change are the same objects as before.
+  // - what an event said of a task after the read was begun stands: the read may be older.
   Result<Update> fold(State state, const Masters& masters, const Moment& moment);
+
+  // One event of the leader's stream. It changes what is known of one task on an agent that a read has told of, and
+  // nothing else: whatever it leaves open makes wants_read() true. An end is explicit; LOST and the like are doubtful,
+  // and keep the last good instance for their grace.
+  void hear(const Event& event, std::chrono::steady_clock::time_point now);
+  // What was heard since the last call, as the slices of the hosts that it changed. Nothing: no slice is different.
+  std::optional<Update> take_heard();
+  // Something was heard that only a read can explain: of an agent, framework or task that we do not know.
+  bool wants_read() const { return wants_read_; }
+  // Whether reads may be rare now, since all changes to come would be told by events: every host is settled, no grace
+  // runs, and no task was missed by one of the last reads (the breaker wants to see that more than once).
+  bool calm(std::chrono::steady_clock::time_point now) const;
 
   // Names of frameworks by id, for the next decode.
   const std::map<std::string, std::string, std::less<>>& groups() const { return groups_; }
@@ -62,6 +79,8 @@ class Ledger {
     std::map<std::string, int> misses;       // of carried tasks: reads that should have had them
     std::map<std::string, Time> lost_since;  // of tasks in a state that proves nothing, whether we knew them or not
     std::vector<std::string> masters;        // ids of the masters that it had, sorted
+    std::map<std::string, std::string> staged{};  // tasks that do not run yet, as TASK_ADDED told them
+    std::map<std::string, Time> heard{};          // of tasks that an event spoke of: the last one
   };
   // One host while a read is folded.
   struct Draft {
@@ -82,6 +101,19 @@ class Ledger {
   SlicePtr settle(Host& host, Draft& draft, Time now) const;
   void doubt(Host& host, Draft& draft, Time now) const;
   bool carries(Host& host, const Draft& draft, const std::string& id) const;
+  // ledger_events.cc
+  struct Said;  // an event of a task, and whom it is about
+  enum class Word : std::uint8_t { Runs, Doubtful, Ended };
+  void hear_task(const Event& event, Time now);
+  void on_running(const Said& said);
+  void on_pending(const Said& said);
+  void on_ended(const Said& said);
+  void on_lost(const Said& said);
+  void put(const Said& said, const std::optional<Instance>& instance, Word word);
+  static void keep_newer(const Host& host, Draft& draft, Time begun);
+  static void forget_heard(Host& host, const Draft& draft, Time begun);
+  static bool missed_any(const Slice& before, const Slice& after);
+  void note_open(const Host& host, Time now);
 
   LedgerSettings settings_;
   std::map<std::string, KnownAgent> agents_;  // by agent id
@@ -94,6 +126,12 @@ class Ledger {
   std::uint64_t reads_ = 0;
   bool young_ = true;  // the election, at the present read
   bool blind_ = true;  // the present read proves no absence
+  bool wants_read_ = false;
+  bool unsettled_ = true;  // the last read left something open
+  Time absent_until_{};    // until then, and in so many reads more, a task that one has missed is looked for
+  int absent_reads_ = 0;
+  std::set<std::string> changed_;  // ips of hosts that events have changed
+  std::vector<Rejection> heard_rejections_;
 };
 
 }  // namespace muster::mesos

@@ -159,6 +159,13 @@ class MesosModule final : public Module {
     return text;
   }
 
+  Result<void> set_api(const std::string& text) {
+    if (text != "auto" && text != "stream" && text != "poll") return fail(Fault::Leave, "give auto, stream or poll");
+    settings_.api = text == "auto" ? Api::Auto : text == "stream" ? Api::Stream : Api::Poll;
+    return {};
+  }
+
+  std::vector<Flag> stream_flags();
   std::vector<Flag> security_flags();
 
   Result<void> set_heartbeats(const std::string& text) {
@@ -203,8 +210,13 @@ FlagGroup MesosModule::flags() {
                false,
                false,
                [this](const std::string& text) { return set_masters(text); }};
-  Flag refresh{"refresh", "DURATION", "how often the leader's whole state is read",  "10s",
-               false,     false,      duration(settings_.refresh, milliseconds(100))};
+  Flag refresh{"refresh",
+               "DURATION",
+               "how often the leader's whole state is read while there are no events, or something is in doubt",
+               "10s",
+               false,
+               false,
+               duration(settings_.refresh, milliseconds(100))};
   Flag timeout{"mesos-timeout",
                "DURATION",
                "longest silence of a master while it answers; a whole answer may take four times as long",
@@ -229,8 +241,41 @@ FlagGroup MesosModule::flags() {
   FlagGroup group{"Mesos",
                   {std::move(zk), std::move(masters), std::move(refresh), std::move(timeout), std::move(heartbeats),
                    std::move(grace)}};
+  for (Flag& each : stream_flags()) group.flags.push_back(std::move(each));
   for (Flag& each : security_flags()) group.flags.push_back(std::move(each));
   return group;
+}
+
+std::vector<Flag> MesosModule::stream_flags() {
+  Flag api{
+      "mesos-api",
+      "API",
+      "how changes are learnt: stream (the master's events, and its state now and then), poll (its state alone), or "
+      "auto: stream from Mesos 1.7",
+      "auto",
+      false,
+      false,
+      [this](const std::string& text) { return set_api(text); }};
+  Flag resync{"mesos-resync",
+              "DURATION",
+              "how often the whole state is read while events arrive and nothing is in doubt; never more often than "
+              "--refresh",
+              "5m",
+              false,
+              false,
+              duration(settings_.resync, milliseconds(100))};
+  Flag grace{"unreachable-grace",
+             "DURATION",
+             "how long a task that Mesos calls lost, unreachable or unknown is kept",
+             "10m",
+             false,
+             false,
+             duration(settings_.ledger.lost_grace, milliseconds(0))};
+  std::vector<Flag> out;
+  out.push_back(std::move(api));
+  out.push_back(std::move(resync));
+  out.push_back(std::move(grace));
+  return out;
 }
 
 std::vector<Flag> MesosModule::security_flags() {

@@ -1,10 +1,13 @@
 #include "mesos/source.h"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 #include <random>
 #include <utility>
 
 #include "mesos/fetch.h"
+#include "mesos/stream.h"
 
 namespace muster::mesos {
 namespace {
@@ -13,7 +16,23 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstBackoff{250};
+constexpr milliseconds kLongestStreamBackoff{60'000};
 constexpr int kMostDoublings = 20;
+constexpr milliseconds kStreamHead{5000};    // a master that can stream answers at once
+constexpr milliseconds kSteady{30'000};      // a stream that lived so long was a good one
+constexpr milliseconds kGather{100};         // questions that events raise, before all are answered by one read
+constexpr milliseconds kAfterConnect{1000};  // between a read and the one that a new stream wants
+
+// Events were lost before (MESOS-8469, MESOS-9000).
+bool streams_well(std::string_view version) {
+  int major = 0;
+  int minor = 0;
+  const char* const end = version.data() + version.size();
+  const auto [dot, fine] = std::from_chars(version.data(), end, major);
+  if (fine != std::errc{} || dot == end || *dot != '.') return false;
+  if (std::from_chars(dot + 1, end, minor).ec != std::errc{}) return false;
+  return major > 1 || (major == 1 && minor >= 7);
+}
 
 class MesosSource final : public Source {
  public:
@@ -21,33 +40,57 @@ class MesosSource final : public Source {
       : settings_(std::move(settings)),
         leaders_(std::move(leaders)),
         fetcher_(settings_.http, settings_.limits, settings_.auth),
-        ledger_(settings_.ledger) {}
+        ledger_(settings_.ledger) {
+    stream_settings_.http = settings_.http;
+    stream_settings_.http.timeout = std::min(settings_.http.timeout, kStreamHead);
+    stream_settings_.limits = settings_.records;
+  }
 
   Result<Update> next(std::stop_token stop) override {
-    Result<Masters> masters = await_turn(stop);
-    if (stop.stop_requested()) return fail(Fault::Retry, "stopped");
-    const Clock::time_point begun = Clock::now();
-    Result<Update> update = masters ? read(*masters, stop) : tl::unexpected(masters.error());
-    failures_ = update ? 0 : failures_ + 1;
-    due_ = update ? begun + settings_.refresh : Clock::now() + backoff();
-    return update;
+    while (!stop.stop_requested()) {
+      if (leaders_->wait(Clock::now(), stop)) look(stop);
+      if (Clock::now() >= due_) return read(stop);
+      std::optional<Result<Update>> said;
+      if (stream_) {
+        said = listen(stop);
+      } else if (wants_stream() && Clock::now() >= stream_due_) {
+        said = connect(stop);
+      } else if (leaders_->wait(wants_stream() ? std::min(due_, stream_due_) : due_, stop)) {
+        look(stop);
+      }
+      if (said) return *std::move(said);
+    }
+    return fail(Fault::Retry, "stopped");
   }
 
  private:
-  // Returns at the next tick, or earlier when the masters have changed.
-  Result<Masters> await_turn(const std::stop_token& stop) {
-    for (;;) {
-      const bool changed = leaders_->wait(due_, stop);
-      if (stop.stop_requested()) return Masters{};
-      Result<Masters> masters = leaders_->find(stop);
-      const bool news = changed && masters && *masters != seen_;
-      if (news) failures_ = 0;
-      if (masters) seen_ = *masters;
-      if (news || !changed || Clock::now() >= due_) return masters;
-    }
+  // Who leads now. Another one than before is asked at once.
+  void look(const std::stop_token& stop) {
+    if (stop.stop_requested()) return;
+    masters_ = leaders_->find(stop);
+    if (!masters_ || *masters_ == seen_) return;
+    seen_ = *masters_;
+    failures_ = stream_failures_ = 0;
+    due_ = stream_due_ = Clock::now();
+    if (stream_ && seen_.leader && seen_.leader->base != stream_->base()) stream_.reset();
   }
 
-  Result<Update> read(const Masters& masters, const std::stop_token& stop) {
+  // --- /state ---
+
+  Result<Update> read(const std::stop_token& stop) {
+    masters_ = leaders_->find(stop);
+    if (masters_) seen_ = *masters_;
+    if (stop.stop_requested()) return fail(Fault::Retry, "stopped");
+    begun_ = Clock::now();
+    Result<Update> update = masters_ ? read_from(*masters_, stop) : tl::unexpected(masters_.error());
+    failures_ = update ? 0 : failures_ + 1;
+    const bool rare = stream_ && ledger_.calm(Clock::now());
+    due_ = update ? begun_ + (rare ? std::max(settings_.resync, settings_.refresh) : settings_.refresh)
+                  : Clock::now() + backoff(failures_, stream_ ? settings_.resync : settings_.refresh);
+    return update;
+  }
+
+  Result<Update> read_from(const Masters& masters, const std::stop_token& stop) {
     std::vector<Master> candidates;
     if (masters.leader) candidates.push_back(*masters.leader);
     for (const Master& each : masters.all) {
@@ -74,22 +117,81 @@ class MesosSource final : public Source {
     }
     masters.leader = leader;
     leaders_->heard_from(&leader);
-    return ledger_.fold(std::move(fetched.state), masters, {Clock::now(), fetched.elected_for});
+    if (stream_ && stream_->base() != leader.base) stream_.reset();
+    leader_ = leader;
+    streams_well_ = streams_well(fetched.state.master.version);
+    return ledger_.fold(std::move(fetched.state), masters, {Clock::now(), fetched.elected_for, begun_});
   }
 
-  milliseconds backoff() {
-    const milliseconds longest = kFirstBackoff * (1 << std::min(failures_ - 1, kMostDoublings));
-    const milliseconds limit = std::min(longest, settings_.refresh);
+  // --- events ---
+
+  bool wants_stream() const {
+    if (settings_.api == Api::Poll || (!seen_.leader && !leader_)) return false;
+    return settings_.api == Api::Stream || streams_well_;
+  }
+
+  std::optional<Result<Update>> connect(const std::stop_token& stop) {
+    const Master target = seen_.leader ? *seen_.leader : *leader_;
+    Result<EventStream> stream = EventStream::open(target, seen_, stream_settings_, settings_.auth.get(), stop);
+    if (!stream) return lost(std::move(stream.error()));
+    stream_.emplace(*std::move(stream));
+    opened_ = Clock::now();
+    // What happened between the last read and the stream was told by neither.
+    due_ = std::min(due_, std::max(opened_, begun_ + std::min(settings_.refresh, kAfterConnect)));
+    return std::nullopt;
+  }
+
+  std::optional<Result<Update>> listen(const std::stop_token& stop) {
+    std::stop_source either;
+    const auto end = [&either] { either.request_stop(); };
+    const std::stop_callback on_stop(stop, end);
+    const std::stop_callback on_news(leaders_->news(), end);
+    const Result<std::vector<Event>> events = stream_->next(due_, either.get_token());
+    const Clock::time_point now = Clock::now();
+    if (!events) {
+      if (now - opened_ > kSteady) stream_failures_ = 0;
+      stream_.reset();
+      due_ = std::min(due_, begun_ + settings_.refresh);
+      return lost(events.error());
+    }
+    for (const Event& event : *events) ledger_.hear(event, now);
+    if (events->empty()) return std::nullopt;
+    told_.clear();
+    if (ledger_.wants_read()) due_ = std::min(due_, std::max(now + kGather, begun_ + settings_.refresh));
+    if (!ledger_.calm(now)) due_ = std::min(due_, begun_ + settings_.refresh);
+    return ledger_.take_heard();
+  }
+
+  // Reads go on without the stream, so its loss is told, and told once.
+  std::optional<Result<Update>> lost(Error error) {
+    stream_due_ = Clock::now() + backoff(++stream_failures_, kLongestStreamBackoff);
+    if (std::exchange(told_, error.message) == error.message) return std::nullopt;
+    return tl::unexpected(std::move(error));
+  }
+
+  milliseconds backoff(int failures, milliseconds most) {
+    const milliseconds longest = kFirstBackoff * (1 << std::min(failures - 1, kMostDoublings));
+    const milliseconds limit = std::min(longest, most);
     return milliseconds(std::uniform_int_distribution<std::int64_t>(limit.count() / 2, limit.count())(random_));
   }
 
   SourceSettings settings_;
+  StreamSettings stream_settings_;
   std::unique_ptr<Leaders> leaders_;
   Fetcher fetcher_;
   Ledger ledger_;
+  Result<Masters> masters_;
   Masters seen_;
-  Clock::time_point due_{};  // the first read is due at once
+  Clock::time_point due_{};    // of the next read; the first is due at once
+  Clock::time_point begun_{};  // the last one
   int failures_ = 0;
+  std::optional<Master> leader_;  // who answered the last good read, and whether it can stream
+  bool streams_well_ = false;
+  std::optional<EventStream> stream_;
+  Clock::time_point opened_{};
+  Clock::time_point stream_due_{};
+  int stream_failures_ = 0;
+  std::string told_;  // the last error of the stream
   std::minstd_rand random_{std::random_device{}()};
 };
 

@@ -1,0 +1,243 @@
+// What events change in the ledger: one task of one host at a time.
+#include <algorithm>
+#include <utility>
+
+#include "mesos/ledger.h"
+#include "mesos/task.h"
+
+namespace muster::mesos {
+namespace {
+
+constexpr std::size_t kMostStaged = 1000;  // of one host
+constexpr std::size_t kMostEnded = 512;    // told of one host; older ones are proven by complete reads
+constexpr std::size_t kMostRejections = 1000;
+
+bool holds(const std::vector<std::string>& sorted, const std::string& id) {
+  return std::binary_search(sorted.begin(), sorted.end(), id);
+}
+
+void insert(std::vector<std::string>& sorted, const std::string& id) {
+  const auto at = std::lower_bound(sorted.begin(), sorted.end(), id);
+  if (at == sorted.end() || *at != id) sorted.insert(at, id);
+}
+
+}  // namespace
+
+struct Ledger::Said {
+  const Event& event;
+  const std::string& ip;
+  const KnownAgent& agent;
+  Host& host;
+  const std::string& group;
+  Time now;
+
+  // The task that is meant, if it is among the instances. Ids are unique within a framework only.
+  std::optional<Instance> known() const {
+    const InstanceList& list = host.slice->instances;
+    for (std::size_t i = 0; list.contains(event.task) && i < list.size(); ++i) {
+      if (list.id(i) != event.task) continue;
+      Instance instance = list.at(i);
+      if (means(instance)) return instance;
+    }
+    return std::nullopt;
+  }
+  bool means(const Instance& instance) const {
+    return instance.kind == Kind::Task && instance.id == event.task && instance.group == group;
+  }
+};
+
+void Ledger::hear(const Event& event, Time now) {
+  switch (event.kind) {
+    case EventKind::TaskAdded:
+    case EventKind::TaskUpdated:
+      return hear_task(event, now);
+    case EventKind::FrameworkNamed:
+      groups_.insert_or_assign(event.framework, event.framework_name);
+      return;
+    case EventKind::AgentAdded:
+    case EventKind::AgentRemoved:
+      wants_read_ = true;
+      return;
+    case EventKind::Unread:
+    case EventKind::Unknown:
+      wants_read_ = wants_read_ || event.kind == EventKind::Unread;
+      if (heard_rejections_.size() < kMostRejections) {
+        heard_rejections_.push_back(
+            {Reason::BadEvent, "", event.problem.empty() ? "event of type " + event.type : event.problem});
+      }
+      return;
+    case EventKind::Subscribed:
+    case EventKind::Heartbeat:
+    case EventKind::FrameworkRemoved:  // the end of each of its tasks is told
+      return;
+  }
+}
+
+void Ledger::hear_task(const Event& event, Time now) {
+  const auto agent = agents_.find(event.agent);
+  const auto group = groups_.find(event.framework);
+  const auto host = agent == agents_.end() ? hosts_.end() : hosts_.find(agent->second.pid.ip);
+  if (host == hosts_.end() || !host->second.slice) {
+    wants_read_ = true;
+    return;
+  }
+  static const std::string kNobody;
+  const Said said{event, host->first, agent->second, host->second, group == groups_.end() ? kNobody : group->second,
+                  now};
+  if (group == groups_.end()) {
+    // Nobody can say whether this is the task that we know, or what the rules think of its framework.
+    wants_read_ = true;
+    if (!said.host.slice->instances.contains(event.task)) put(said, std::nullopt, Word::Doubtful);
+    return;
+  }
+  switch (phase_of(event.state)) {
+    case Phase::Running:
+    case Phase::Draining:
+      return on_running(said);
+    case Phase::Pending:
+      return on_pending(said);
+    case Phase::Ended:
+      return on_ended(said);
+    case Phase::Lost:
+      return on_lost(said);
+  }
+}
+
+void Ledger::on_running(const Said& said) {
+  const Event& event = said.event;
+  const bool draining = phase_of(event.state) == Phase::Draining;
+  std::optional<Instance> instance = event.kind == EventKind::TaskAdded ? std::nullopt : said.known();
+  if (instance) {
+    instance->draining = draining;
+    if (event.healthy) instance->health = *event.healthy ? Health::Passing : Health::Failing;
+  } else {
+    const auto staged = said.host.staged.find(event.task);
+    std::string text = event.kind == EventKind::TaskAdded ? event.body : std::string();
+    if (text.empty() && staged != said.host.staged.end()) text = with_status(staged->second, event.state, event.body);
+    if (!text.empty()) {
+      instance = decode_task(text, event.agent, said.agent.pid, event.framework, said.group, heard_rejections_);
+    }
+  }
+  if (!instance) {
+    wants_read_ = true;
+    return put(said, std::nullopt, Word::Doubtful);
+  }
+  said.host.lost_since.erase(event.task);
+  said.host.misses.erase(event.task);
+  said.host.staged.erase(event.task);
+  put(said, instance, Word::Runs);
+}
+
+void Ledger::on_pending(const Said& said) {
+  const Event& event = said.event;
+  if (said.host.slice->instances.contains(event.task)) {
+    // Events of one task come in order: a new task under an old name, whose end we have not heard, or nonsense.
+    wants_read_ = wants_read_ || event.kind == EventKind::TaskAdded;
+    return;
+  }
+  if (event.kind == EventKind::TaskAdded && said.host.staged.size() < kMostStaged) {
+    said.host.staged.insert_or_assign(event.task, event.body);
+  }
+  put(said, std::nullopt, Word::Doubtful);
+}
+
+void Ledger::on_ended(const Said& said) {
+  said.host.lost_since.erase(said.event.task);
+  said.host.misses.erase(said.event.task);
+  said.host.staged.erase(said.event.task);
+  put(said, std::nullopt, Word::Ended);
+}
+
+void Ledger::on_lost(const Said& said) {
+  const Time since = said.host.lost_since.try_emplace(said.event.task, said.now).first->second;
+  if (said.now - since >= settings_.lost_grace) return;
+  unsettled_ = true;
+  put(said, said.known(), Word::Doubtful);
+}
+
+void Ledger::put(const Said& said, const std::optional<Instance>& instance, Word word) {
+  const std::string& id = said.event.task;
+  const Slice& before = *said.host.slice;
+  Slice after;
+  after.complete = before.complete;
+  after.ended = before.ended;
+  after.doubtful = before.doubtful;
+  bool another = false;  // task of the same id, of another framework
+  for (std::size_t i = 0; i < before.instances.size(); ++i) {
+    const Instance each = before.instances.at(i);
+    if (said.means(each)) continue;
+    another = another || each.id == id;
+    after.instances.add(each);
+  }
+  if (instance) after.instances.add(*instance);
+  after.instances.seal();
+  std::erase(after.ended, id);
+  std::erase(after.doubtful, id);
+  if (word == Word::Doubtful) insert(after.doubtful, id);
+  if (word == Word::Ended && !another) {
+    if (after.ended.size() >= kMostEnded) after.ended.clear();
+    insert(after.ended, id);
+  }
+  said.host.heard.insert_or_assign(id, said.now);
+  if (after == before) return;
+  said.host.slice = std::make_shared<const Slice>(std::move(after));
+  changed_.insert(said.ip);
+}
+
+std::optional<Update> Ledger::take_heard() {
+  if (changed_.empty()) return std::nullopt;
+  Update update;
+  update.domain = Domain::Listed;
+  update.full = false;
+  for (const std::string& ip : changed_) update.slices.push_back({{ip, ip, {}, {}}, hosts_.at(ip).slice});
+  update.rejections = std::exchange(heard_rejections_, {});
+  changed_.clear();
+  return update;
+}
+
+bool Ledger::calm(Time now) const { return !unsettled_ && absent_reads_ <= 0 && now >= absent_until_; }
+
+// What events said after the read was begun stands in its place.
+void Ledger::keep_newer(const Host& host, Draft& draft, Time begun) {
+  std::set<std::string> newer;
+  for (const auto& [id, time] : host.heard) {
+    if (time > begun) newer.insert(id);
+  }
+  if (newer.empty() || !host.slice) return;
+  InstanceList read = std::exchange(draft.slice.instances, {});
+  read.seal();
+  for (std::size_t i = 0; i < read.size(); ++i) {
+    if (!newer.contains(std::string(read.id(i)))) draft.slice.instances.add(read.at(i));
+  }
+  const InstanceList& held = host.slice->instances;
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    if (newer.contains(std::string(held.id(i)))) draft.slice.instances.add(held.at(i));
+  }
+  for (std::vector<std::string>* list : {&draft.slice.ended, &draft.lost, &draft.pending}) {
+    std::erase_if(*list, [&](const std::string& id) { return newer.contains(id); });
+  }
+  for (const std::string& id : newer) {
+    if (holds(host.slice->ended, id)) insert(draft.slice.ended, id);
+    if (holds(host.slice->doubtful, id)) insert(host.lost_since.contains(id) ? draft.lost : draft.pending, id);
+  }
+}
+
+// Tasks that the read knows otherwise need no more be remembered.
+void Ledger::forget_heard(Host& host, const Draft& draft, Time begun) {
+  std::erase_if(host.heard, [&](const auto& heard) { return heard.second <= begun; });
+  if (!draft.slice.complete) return;
+  std::erase_if(host.staged, [&](const auto& staged) {
+    return !host.heard.contains(staged.first) && !holds(draft.pending, staged.first);
+  });
+}
+
+// Whether a task went by its mere absence, which the breaker wants to see in several reads.
+bool Ledger::missed_any(const Slice& before, const Slice& after) {
+  for (std::size_t i = 0; i < before.instances.size(); ++i) {
+    const std::string id(before.instances.id(i));
+    if (!after.instances.contains(id) && !holds(after.ended, id)) return true;
+  }
+  return false;
+}
+
+}  // namespace muster::mesos
