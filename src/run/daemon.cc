@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "log/log.h"
+#include "run/footprint.h"
 
 namespace muster::run {
 namespace {
@@ -44,7 +45,7 @@ Daemon::Daemon(Parts parts)
           queue_, parts_.settings.workers,
           [this] {
             const auto serves = [this](const AgentKey& agent) { return board_.serves(agent); };
-            return Reconciler(board_, rules_, guard_, parts_.make_agents(serves));
+            return Reconciler(board_, rules_, guard_, audits_, parts_.make_agents(serves));
           },
           [this](const Report& each) { report(each); }) {}
 
@@ -53,7 +54,7 @@ Daemon::~Daemon() = default;
 void Daemon::report(const Report& report) {
   journal_.record(report);
   if (parts_.on_report) parts_.on_report(report);
-  if (report.unreadable) guard_.skip(report.agent);
+  if (report.unreadable || left_alone(report.remarks)) guard_.skip(report.agent);
   if (report.hosts == 0 && !report.failed() && report.plan.held.empty()) {
     drop(report.agent);
   }
@@ -106,6 +107,8 @@ bool Daemon::feed_once(const NamedSource& source, std::stop_token stop) {
 void Daemon::audit(std::stop_token stop) {
   const auto interval = parts_.settings.audit_interval;
   const auto slots = std::clamp<std::int64_t>(interval / std::chrono::milliseconds(100), 1, 60);
+  // By the clock, so that a restart goes on where the last muster was.
+  auto round = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() / interval);
   bool searched = false;
   for (std::int64_t slot = 0; !stop.stop_requested(); slot = (slot + 1) % slots) {
     sleep_for(interval / slots, stop);
@@ -114,7 +117,10 @@ void Daemon::audit(std::stop_token stop) {
     std::erase_if(due, [&](const AgentKey& agent) {
       return static_cast<std::int64_t>(std::hash<std::string>{}(agent.url) % static_cast<std::size_t>(slots)) != slot;
     });
+    if (!parts_.settings.dry_run && (parts_.lock == nullptr || holds_lock())) audits_.due(due, {round, interval});
     mark(due);
+    if (slot + 1 == slots) ++round;
+    if (slot == 0) give_back_memory();
   }
 }
 

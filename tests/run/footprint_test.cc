@@ -1,0 +1,32 @@
+#include "run/footprint.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+
+namespace muster::run {
+namespace {
+
+long status_kb(const std::string& key) {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    if (word != key + ":") continue;
+    long kb = 0;
+    status >> kb;
+    return kb;
+  }
+  return -1;
+}
+
+TEST(Footprint, PagesThatOnlyTheStartNeededGoBackAndWhatIsCalledAgainWorks) {
+  const long before = status_kb("RssFile");
+  give_back_memory();
+  const long after = status_kb("RssFile");
+  EXPECT_GT(before, 0);
+  EXPECT_LT(after, before / 2) << "of " << before << " kB";
+  EXPECT_EQ(std::to_string(after).empty(), false);  // libraries are read in again as they are used
+}
+
+}  // namespace
+}  // namespace muster::run
