@@ -262,7 +262,9 @@ Program make_program() {
           {{"adopt", "",
             "Show what would be taken over from another program, and what of it matches nothing; "
             "with --stale do it, and remove the latter"},
-           {"cleanup", "", "Remove every service of this --owner, after showing which"}},
+           {"cleanup", "", "Remove every service of this --owner, after showing which"},
+           {"lint", "UNIT-FILE...",
+            "Show what unit files would register, with file and line of each value, and their mistakes"}},
           kExamples};
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "cli/lint.h"
 #include "cli/variables.h"
 
 namespace muster::cli {
@@ -21,6 +22,7 @@ Result<std::unique_ptr<Settings>> load(const std::vector<std::string>& arguments
   out->modules = make_modules();
   const auto groups = flag_groups(out->options, out->modules);
   out->parsed = parse(make_program(), groups, arguments, variable);
+  if (out->parsed.next == Parsed::Next::Run && out->parsed.verb == "lint") lint(out->parsed);
   if (out->parsed.next == Parsed::Next::Exit) return out;
   if (auto made = make_options(out->options, out->parsed, out->modules, variable); !made) {
     return tl::unexpected(made.error());

@@ -361,6 +361,9 @@ class Maker {
         return mistake(place, "Meta=" + pair + ": give key=value, the key of letters, digits, - and _; a value with " +
                                   "blanks stands in quotes, as in \"key=two words\"");
       }
+      if (key == "external-source" || key == "unit" || key == "machine-id") {
+        return mistake(place, "Meta=" + key + ": muster fills it in; choose another key");
+      }
       if (value.size() > kMetaValue || !printable(value)) {
         return mistake(place, "Meta=" + key + ": the value is over 512 bytes, or not printable");
       }
