@@ -13,15 +13,26 @@ tl::unexpected<Error> no_json(const char* what) {
   return fail(Fault::Keep, std::string(what) + ": the answer is no JSON, or cut short");
 }
 
-// Nomad writes the ID first; enough to say which allocation it is that could not be read.
-std::string id_at_front(std::string_view element) {
-  constexpr std::string_view kHead = "{\"ID\":\"";
+// The ID of an allocation that could not be read, or not whole. Its keys are in the order of the alphabet, so it comes
+// before the job, which is what makes an allocation big.
+std::string id_of(std::string_view element) {
+  constexpr std::string_view kKey = "\"ID\":\"";
   constexpr std::size_t kLongest = 64;
-  if (!element.starts_with(kHead)) return {};
-  element.remove_prefix(kHead.size());
-  const std::string_view id = element.substr(0, element.find('"'));
-  const bool sound = id.size() < element.size() && id.size() <= kLongest && id.find('\\') == std::string_view::npos;
-  return sound ? std::string(id) : std::string{};
+  std::size_t depth = 0;
+  for (std::size_t at = 0; at < element.size(); ++at) {
+    const char c = element[at];
+    depth += c == '{' || c == '[' ? 1 : 0;
+    depth -= depth > 0 && (c == '}' || c == ']') ? 1 : 0;
+    if (c != '"') continue;
+    if (depth == 1 && element.substr(at).starts_with(kKey)) {
+      const std::string_view rest = element.substr(at + kKey.size());
+      const std::string_view id = rest.substr(0, rest.find('"'));
+      const bool sound = id.size() < rest.size() && id.size() <= kLongest && id.find('\\') == std::string_view::npos;
+      return sound ? std::string(id) : std::string{};
+    }
+    for (++at; at < element.size() && element[at] != '"'; ++at) at += element[at] == '\\' ? 1 : 0;
+  }
+  return {};
 }
 
 class AllocationList {
@@ -29,7 +40,7 @@ class AllocationList {
   AllocationList(JobPool& pool, const DecodeLimits& limits) : pool_(pool), limits_(limits) {}
 
   void add(std::string bytes, bool oversized) {
-    const std::string id = id_at_front(bytes);
+    const std::string id = id_of(bytes);
     if (oversized) return reject(id, "it is over " + std::to_string(limits_.item) + " bytes with its job");
     const auto document = JsonDocument::parse(std::move(bytes));
     if (!document) return reject(id, "it is no JSON");

@@ -8,8 +8,6 @@
 namespace muster::nomad {
 namespace {
 
-constexpr std::size_t kBeginning = 512;  // kept of an oversized element: its id stands first
-
 bool blank(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
 tl::unexpected<Error> wrong(std::string what) { return fail(Fault::Keep, "not a JSON list: " + std::move(what)); }
@@ -99,9 +97,7 @@ class Splitter {
   }
 
   void emit() {
-    const bool oversized = size_ > limits_.item;
-    if (oversized) element_.resize(std::min(element_.size(), kBeginning));
-    on_element_(std::exchange(element_, {}), oversized);
+    on_element_(std::exchange(element_, {}), size_ > limits_.item);
     size_ = 0;
     started_ = false;
   }

@@ -9,7 +9,7 @@
 
 namespace muster::nomad {
 
-// Called once an element, in order. `oversized`: it is over the limit, and `bytes` is only its beginning.
+// Called once an element, in order. `oversized`: it is over the limit, and `bytes` is only as much.
 using OnElement = std::function<void(std::string bytes, bool oversized)>;
 
 // Reads to the end of the document; `null` is an empty list. Error: the pull's own, or Fault::Keep when the document is

@@ -27,10 +27,15 @@ struct Made {
 
 // What is up now: nothing for an allocation that is pending, ended or lost; group services while it runs, task services
 // while their task does. One that is Stopping has all its instances in maintenance, and is over when the source says
-// so. Phase::Unknown is treated as Running: what to do about it is the caller's policy. `rows`: the native services of
-// this allocation as far as they are known (others are ignored); final name, tags, address and port come from them, the
-// rest from the job. Without a row all is worked out as Nomad's client would. `node` may be empty but for its id: what
-// it cannot tell stays literal. A null job gives one rejection and nothing else: the caller fetches it first.
+// so. Phase::Unknown is treated as Running: what to do about it is the caller's policy.
+//
+// `rows`: the native services of this allocation as far as they are known (others are ignored). Final name, tags,
+// address and port come from them, the rest from the job; without a row all is worked out as Nomad's client would. A
+// client removes the rows of what is to stop before it does anything else: for a Stopping one give the last that were
+// known, or what only they could tell is unknown again.
+//
+// `node` may be empty but for its id: what it cannot tell stays literal. A null job gives one rejection and nothing
+// else: the caller fetches it first.
 Made make_instances(const Allocation& allocation, const Node& node, const std::vector<NativeService>& rows,
                     const ServiceSettings& settings);
 
