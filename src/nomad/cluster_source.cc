@@ -1,4 +1,339 @@
+// Cluster scope: the event stream says at once where to look, a sweep over all allocations says what was missed, and
+// where there is no stream a blocking query begins the next sweep.
+#include <algorithm>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "core/text.h"
+#include "log/log.h"
+#include "nomad/follow.h"
 #include "nomad/source.h"
+#include "nomad/stream.h"
+
 namespace muster::nomad {
-std::unique_ptr<Source> make_cluster_source(NomadSettings settings) { return make_node_source(std::move(settings)); }
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+using Ids = std::vector<std::string>;
+
+constexpr milliseconds kSubscription{600'000};  // a subscription does not see namespaces that are newer than it
+constexpr milliseconds kStreamRetry{60'000};    // longest pause before the next try
+constexpr milliseconds kBetweenSweeps{1'000};   // where every change of the cluster begins one
+constexpr milliseconds kLongestWait{300'000};   // Nomad's own limit of a blocking query
+constexpr std::size_t kOneByOne = 2;            // more news than this of one node are read as its list
+
+class ClusterSource final : public Source {
+ public:
+  explicit ClusterSource(NomadSettings settings)
+      : settings_(std::move(settings)), reader_(settings_), stream_(settings_) {}
+
+  Result<Update> next(std::stop_token stop) override {
+    while (!stop.stop_requested()) {
+      keep_stream(stop);
+      std::optional<Result<Update>> said = step(stop);
+      if (said) return *std::move(said);
+    }
+    return fail(Fault::Retry, "stopped");
+  }
+
+ private:
+  // What the present step has touched.
+  struct Round {
+    std::set<std::string> nodes;
+    std::vector<Rejection> rejections;
+    std::optional<Error> error;
+  };
+  struct Dirty {
+    std::map<std::string, std::pair<std::string, bool>> allocations;  // id -> node id, read it in any case
+    std::set<std::string> nodes;
+  };
+
+  std::optional<Result<Update>> step(const std::stop_token& stop) {
+    if (Clock::now() >= sweep_at_) return sweep(stop);
+    Clock::time_point until = std::min(sweep_at_, stream_.is_open() ? resubscribe_at_ : stream_at_);
+    for (const std::string& id : timed_) until = std::min(until, nodes_.at(id)->due().value_or(until));
+    if (stream_.is_open()) {
+      if (stream_.wait(until, stop)) return on_events(stop);
+    } else {
+      poll(until, stop);
+    }
+    return on_time(stop);
+  }
+
+  // A subscription must stand before the list is read, or changes between the two are seen by neither.
+  void keep_stream(const std::stop_token& stop) {
+    if (stream_.is_open() && Clock::now() < resubscribe_at_) return;
+    if (!stream_.is_open() && Clock::now() < stream_at_) return;
+    const Result<void> opened = stream_.open(reader_.client(), stop);
+    if (stop.stop_requested()) return;
+    if (opened) {
+      reader_.client().drop();
+      stream_backoff_.reset();
+      if (!streaming_) log::info("source", {{"source", "nomad"}, {"events", "followed"}});
+      resubscribe_at_ = Clock::now() + jittered(kSubscription);
+      sweep_at_ = Clock::now();
+    } else {
+      lost_stream(opened.error());
+    }
+    streaming_ = opened.has_value();
+  }
+
+  // Once a change, not once a try.
+  void lost_stream(const Error& error) {
+    if (streaming_ || !told_) {
+      log::warn(
+          "source",
+          {{"source", "nomad"}, {"events", "none; changes are seen by blocking queries"}, {"error", error.message}});
+    }
+    told_ = true;
+    streaming_ = false;
+    stream_at_ = Clock::now() + std::min(stream_backoff_.next() * 2, kStreamRetry);
+  }
+
+  // Without a stream: any change of any allocation begins a sweep.
+  void poll(Clock::time_point until, const std::stop_token& stop) {
+    Client& client = reader_.client();
+    std::string path = "/v1/allocations";
+    add_query(path, "namespace", settings_.ns);
+    add_query(path, "task_states", "false");
+    add_query(path, "per_page", "1");
+    if (!client.waiting()) client.begin(std::move(path), std::max<std::uint64_t>(index_, 1), kLongestWait);
+    const auto answer = client.wait(until, stop);
+    if (!answer) return;
+    const bool news = *answer && (*answer)->status == 200 && (*answer)->index != index_;
+    sweep_at_ = std::min(sweep_at_, news ? swept_ + kBetweenSweeps : Clock::now() + backoff_.next());
+  }
+
+  // --- the full read ---
+  Result<Update> sweep(const std::stop_token& stop) {
+    Round round;
+    swept_ = Clock::now();
+    Result<Update> update = read_all(round, stop);
+    if (update) backoff_.reset();
+    sweep_at_ = Clock::now() + (update ? jittered(settings_.sweep) : backoff_.next());
+    return update;
+  }
+
+  Result<Update> read_all(Round& round, const std::stop_token& stop) {
+    const Result<Sight> sight = read_sight(reader_.client(), settings_.ns, stop);
+    if (!sight) return tl::unexpected(sight.error());
+    Result<Listed> listed = reader_.stubs(stop);
+    if (!listed) return tl::unexpected(listed.error());
+    if (listed->index < index_) {
+      for (auto& [id, node] : nodes_) node->ledger().restart();
+    }
+    index_ = listed->index;
+    Result<std::vector<Node>> nodes = reader_.nodes(stop);
+    if (!nodes) return tl::unexpected(nodes.error());
+    if (auto known = take_nodes(*nodes, stop); !known) return tl::unexpected(known.error());
+    Allocations& stubs = listed->allocations;
+    round.rejections = std::move(stubs.rejections);
+    const bool whole = *sight == Sight::All && stubs.whole && stubs.unreadable.empty() && listed->index > 0;
+    if (auto taken = take_stubs(stubs, whole, *sight, round, stop); !taken) return tl::unexpected(taken.error());
+    return full_update(*nodes, whole, round);
+  }
+
+  Result<void> take_nodes(const std::vector<Node>& stubs, const std::stop_token& stop) {
+    for (const Node& stub : stubs) {
+      const auto known = nodes_.find(stub.id);
+      if (known != nodes_.end() && known->second->node().modify_index >= stub.modify_index) continue;
+      if (auto taken = take_node(stub.id, stop); !taken) return taken;
+    }
+    return {};
+  }
+
+  Result<void> take_node(const std::string& id, const std::stop_token& stop) {
+    Result<Node> node = reader_.node(id, stop);
+    if (!node) return tl::unexpected(node.error());
+    auto& known = nodes_[id];
+    if (known) known->set_node(*std::move(node));
+    if (!known) known = std::make_unique<Followed>(settings_, *std::move(node));
+    known->be_slim();
+    return {};
+  }
+
+  Result<void> take_stubs(const Allocations& stubs, bool whole, Sight sight, Round& round,
+                          const std::stop_token& stop) {
+    std::map<std::string, Ids> seen, news;
+    for (const Allocation& stub : stubs.items) {
+      seen[stub.node_id].push_back(stub.id);
+      const auto node = nodes_.find(stub.node_id);
+      if (node != nodes_.end() && worth_reading(stub, node->second->ledger())) news[stub.node_id].push_back(stub.id);
+    }
+    for (auto& [id, node] : nodes_) {
+      Ids& ids = seen[id];
+      ids.insert(ids.end(), stubs.unreadable.begin(), stubs.unreadable.end());
+      std::sort(ids.begin(), ids.end());
+      const Result<void> taken = take_news(*node, news[id], ids, whole, sight, round, stop);
+      if (!taken) return taken;
+    }
+    return {};
+  }
+
+  // What has ended before we knew of it, or has not begun, offers nothing.
+  static bool worth_reading(const Allocation& stub, const Ledger& ledger) {
+    if (!ledger.news(stub)) return false;
+    const Phase phase = phase_of(stub);
+    return ledger.holds(stub.id) || phase != Phase::Ended;
+  }
+
+  Result<void> take_news(Followed& node, const Ids& news, const Ids& seen, bool whole, Sight sight, Round& round,
+                         const std::stop_token& stop) {
+    if (news.size() > kOneByOne) {
+      Result<Listed> listed = reader_.node_allocations(node.node().id, stop);
+      if (!listed) return tl::unexpected(listed.error());
+      return node.take_list(*std::move(listed), sight, reader_, stop, round.rejections);
+    }
+    for (const std::string& id : news) {
+      if (auto taken = node.take(id, false, reader_, stop, round.rejections); !taken) return taken;
+    }
+    return node.settle(seen, whole, reader_, stop, round.rejections);
+  }
+
+  Update full_update(const std::vector<Node>& listed, bool whole, Round& round) {
+    std::set<std::string_view> there;
+    for (const Node& node : listed) there.insert(node.id);
+    std::erase_if(
+        nodes_, [&](const auto& each) { return !there.contains(each.first) && each.second->ledger().live().empty(); });
+    Update update;
+    bool settled = whole && !listed.empty();
+    timed_.clear();
+    for (const auto& [id, node] : nodes_) {
+      node->ledger().tick(Clock::now());
+      note_time(id, *node);
+      update.slices.push_back({host_of(node->node()), node->ledger().slice()});
+      settled = settled && update.slices.back().slice->complete;
+    }
+    if (settled) update.domain = Domain::All;
+    update.rejections = std::move(round.rejections);
+    return update;
+  }
+
+  // --- events ---
+  std::optional<Result<Update>> on_events(const std::stop_token& stop) {
+    Result<std::vector<EventBatch>> batches = stream_.read(reader_.pool(), stop);
+    if (stop.stop_requested()) return std::nullopt;
+    if (!batches) {
+      lost_stream(batches.error());
+      sweep_at_ = Clock::now();  // what it would have said until now
+      return std::nullopt;
+    }
+    Round round;
+    Dirty dirty;
+    for (EventBatch& batch : *batches) {
+      for (const Event& event : batch.events) note(event, dirty);
+      std::move(batch.rejections.begin(), batch.rejections.end(), std::back_inserter(round.rejections));
+    }
+    look(dirty, round, stop);
+    return some_update(std::move(round));
+  }
+
+  void note(const Event& event, Dirty& dirty) const {
+    if (event.topic == "Node") dirty.nodes.insert(event.key);
+    if (const auto* allocation = std::get_if<Allocation>(&event.payload)) {
+      const Ledger* const ledger = ledger_of(allocation->node_id);
+      const bool in_scope = settings_.ns == "*" || allocation->ns == settings_.ns;
+      if (!in_scope || (ledger != nullptr && !worth_reading(*allocation, *ledger))) return;
+      const bool waits =
+          phase_of(*allocation) == Phase::Pending && (ledger == nullptr || !ledger->holds(allocation->id));
+      if (!waits) dirty.allocations.try_emplace(allocation->id, allocation->node_id, false);
+    }
+    // Whatever its type says: it may be there, have changed, or be gone.
+    if (const auto* row = std::get_if<NativeService>(&event.payload)) {
+      const Ledger* const ledger = ledger_of(row->node_id);
+      if (ledger == nullptr || !ledger->holds(row->alloc_id)) return;
+      dirty.allocations[row->alloc_id] = {row->node_id, true};
+    }
+  }
+
+  const Ledger* ledger_of(const std::string& node_id) const {
+    const auto found = nodes_.find(node_id);
+    return found == nodes_.end() ? nullptr : &found->second->ledger();
+  }
+
+  // One that cannot be read now is the next sweep's.
+  void look(const Dirty& dirty, Round& round, const std::stop_token& stop) {
+    const auto failed = [&](const Error& error) {
+      round.error = error;
+      sweep_at_ = std::min(sweep_at_, Clock::now() + backoff_.next());
+    };
+    for (const std::string& id : dirty.nodes) {
+      if (auto taken = take_node(id, stop); !taken) failed(taken.error());
+      if (nodes_.contains(id)) round.nodes.insert(id);
+    }
+    for (const auto& [id, where] : dirty.allocations) {
+      const auto& [node_id, again] = where;
+      if (!nodes_.contains(node_id)) {
+        if (auto taken = take_node(node_id, stop); !taken) {
+          failed(taken.error());
+          continue;
+        }
+      }
+      const auto taken = nodes_.at(node_id)->take(id, again, reader_, stop, round.rejections);
+      if (!taken) failed(taken.error());
+      round.nodes.insert(node_id);
+    }
+  }
+
+  std::optional<Result<Update>> on_time(const std::stop_token& stop) {
+    Round round;
+    const Clock::time_point now = Clock::now();
+    for (const std::string& id : timed_) {
+      Followed& node = *nodes_.at(id);
+      if (node.due().value_or(Clock::time_point::max()) > now) continue;
+      node.ledger().tick(now);
+      static_cast<void>(node.look_again(reader_, stop, round.rejections));
+      round.nodes.insert(id);
+    }
+    return some_update(std::move(round));
+  }
+
+  std::optional<Result<Update>> some_update(Round round) {
+    Update update;
+    update.full = false;
+    update.rejections = std::move(round.rejections);
+    for (const std::string& id : round.nodes) {
+      Followed& node = *nodes_.at(id);
+      update.slices.push_back({host_of(node.node()), node.ledger().slice()});
+      note_time(id, node);
+    }
+    if (!update.slices.empty()) return update;
+    if (round.error) return tl::unexpected(*std::move(round.error));
+    return std::nullopt;
+  }
+
+  void note_time(const std::string& id, const Followed& node) {
+    if (node.due()) {
+      timed_.insert(id);
+    } else {
+      timed_.erase(id);
+    }
+  }
+
+  static HostRef host_of(const Node& node) {
+    const std::string ip = usable_ip(node.address) ? node.address : "";
+    return {node.id, ip, std::string(attribute(node, "unique.consul.name")), ""};
+  }
+
+  const NomadSettings settings_;
+  Reader reader_;
+  EventStream stream_;
+  std::map<std::string, std::unique_ptr<Followed>> nodes_;  // by node id
+  std::set<std::string> timed_;                             // ids of nodes with something that is due at a time
+  std::uint64_t index_ = 0;                                 // of the last sweep's list
+  Clock::time_point sweep_at_{}, swept_{}, stream_at_{}, resubscribe_at_{};
+  Backoff backoff_, stream_backoff_;
+  bool streaming_ = false, told_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Source> make_cluster_source(NomadSettings settings) {
+  return std::make_unique<ClusterSource>(std::move(settings));
+}
+
 }  // namespace muster::nomad

@@ -13,6 +13,35 @@ constexpr int kMostDoublings = 10;
 constexpr milliseconds kLook{500};  // after a task has started its client registers its native services
 constexpr int kLooks = 4;           // each twice as long after the last: 7.5 s in all
 
+constexpr char kConsulName[] = "unique.consul.name";
+
+bool names_attribute(std::string_view text) {
+  return text.find("${attr.") != std::string_view::npos || text.find("${meta.") != std::string_view::npos;
+}
+
+bool names_attribute(const Meta& pairs) {
+  return std::any_of(pairs.begin(), pairs.end(),
+                     [](const auto& each) { return names_attribute(each.first) || names_attribute(each.second); });
+}
+
+bool names_attribute(const CheckBlock& check) {
+  const auto in_header = [](const Header& each) { return names_attribute(each.value); };
+  return names_attribute(check.name) || names_attribute(check.path) || names_attribute(check.port_label) ||
+         names_attribute(check.notes) || std::any_of(check.header.begin(), check.header.end(), in_header);
+}
+
+bool names_attributes(const Job& job) {
+  const auto in_text = [](const std::string& text) { return names_attribute(text); };
+  const auto in_check = [](const CheckBlock& check) { return names_attribute(check); };
+  return std::any_of(job.services.begin(), job.services.end(), [&](const ServiceBlock& each) {
+    return in_text(each.name) || in_text(each.port_label) || in_text(each.address) || names_attribute(each.meta) ||
+           names_attribute(each.canary_meta) || names_attribute(each.tagged_addresses) ||
+           std::any_of(each.tags.begin(), each.tags.end(), in_text) ||
+           std::any_of(each.canary_tags.begin(), each.canary_tags.end(), in_text) ||
+           std::any_of(each.checks.begin(), each.checks.end(), in_check);
+  });
+}
+
 std::minstd_rand& chance() {
   thread_local std::minstd_rand random{std::random_device{}()};
   return random;
@@ -29,6 +58,20 @@ milliseconds jittered(milliseconds most) {
   return most - milliseconds(std::uniform_int_distribution<std::int64_t>(0, most.count() / 10)(chance()));
 }
 
+void Followed::be_slim() {
+  slim_ = true;
+  const std::string consul(attribute(node_, kConsulName));
+  node_.attributes = Meta{};
+  if (!consul.empty()) node_.attributes->emplace(kConsulName, consul);
+  node_.meta.clear();
+}
+
+// An attribute that cannot be had stays literal, as one that the node lacks; the next audit asks again.
+Node Followed::whole_node(const Allocation& allocation, Reader& reader, const std::stop_token& stop) const {
+  if (!slim_ || !allocation.job || !names_attributes(*allocation.job)) return node_;
+  return reader.node(node_.id, stop).value_or(node_);
+}
+
 void Followed::fold(const Allocation& allocation, bool again, Reader& reader, const std::stop_token& stop,
                     std::vector<Rejection>& rejections) {
   if (!again && !ledger_.news(allocation)) return;
@@ -38,7 +81,7 @@ void Followed::fold(const Allocation& allocation, bool again, Reader& reader, co
   std::vector<NativeService> rows;
   if (asks) rows = reader.rows(allocation, stop);
   const Ledger::Time now = std::chrono::steady_clock::now();
-  ledger_.fold(allocation, node_, rows, now, rejections, again);
+  ledger_.fold(allocation, whole_node(allocation, reader, stop), rows, now, rejections, again);
   const bool late = phase == Phase::Running && rows.size() < rows_expected(allocation);
   if (!late) {
     late_.erase(allocation.id);
@@ -76,7 +119,12 @@ Result<void> Followed::take_list(Listed listed, Sight sight, Reader& reader, std
     fold(each, false, reader, stop, rejections);
   }
   std::sort(seen.begin(), seen.end());
-  bool whole = sight == Sight::All && list.whole && list.unreadable.empty() && listed.index > 0;
+  const bool whole = sight == Sight::All && list.whole && list.unreadable.empty() && listed.index > 0;
+  return settle(seen, whole, reader, std::move(stop), rejections);
+}
+
+Result<void> Followed::settle(const std::vector<std::string>& seen, bool whole, Reader& reader, std::stop_token stop,
+                              std::vector<Rejection>& rejections) {
   ledger_.doubt();
   const Result<bool> accounted = account(ledger_.missing(seen), reader, stop, rejections);
   ledger_.listed(seen, whole && accounted && *accounted);

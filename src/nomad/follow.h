@@ -39,11 +39,17 @@ class Followed {
 
   const Node& node() const { return node_; }
   void set_node(Node node) { node_ = std::move(node); }
+  // Of thousands of nodes: attributes and meta are asked for where a service names one, and not kept.
+  void be_slim();
   Ledger& ledger() { return ledger_; }
 
   // A list of all of the node's allocations: the answer proves an absence only where `sight` is All.
   Result<void> take_list(Listed listed, Sight sight, Reader& reader, std::stop_token stop,
                          std::vector<Rejection>& rejections);
+  // After a list whose news have been folded: asks for what it lacks. `seen`: sorted ids that it had; `whole`: it lacks
+  // nothing that we may not see.
+  Result<void> settle(const std::vector<std::string>& seen, bool whole, Reader& reader, std::stop_token stop,
+                      std::vector<Rejection>& rejections);
   // One of them, read by its id; `again`: also when it is no news.
   Result<void> take(const std::string& id, bool again, Reader& reader, std::stop_token stop,
                     std::vector<Rejection>& rejections);
@@ -59,11 +65,13 @@ class Followed {
 
   void fold(const Allocation& allocation, bool again, Reader& reader, const std::stop_token& stop,
             std::vector<Rejection>& rejections);
+  Node whole_node(const Allocation& allocation, Reader& reader, const std::stop_token& stop) const;
   Result<bool> account(const std::vector<std::string>& missing, Reader& reader, const std::stop_token& stop,
                        std::vector<Rejection>& rejections);
 
   const NomadSettings& settings_;
   Node node_;
+  bool slim_ = false;
   Ledger ledger_;
   std::map<std::string, Late> late_;  // by allocation id
 };

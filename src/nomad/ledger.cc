@@ -12,9 +12,9 @@ using std::chrono::milliseconds;
 using Ids = std::vector<std::string>;
 
 constexpr std::size_t kOverKept = 512;  // allocations of a node that are over and still told of
-constexpr char kStopping[] = "nomad: it is about to be stopped";
-constexpr char kLost[] = "nomad: its client is lost";
-constexpr char kUnknown[] = "nomad: its client is disconnected";
+constexpr char kStopping[] = "Nomad is about to stop it";
+constexpr char kLost[] = "its Nomad client is lost";
+constexpr char kUnknown[] = "its Nomad client is disconnected";
 
 void tidy(Ids& ids) {
   std::sort(ids.begin(), ids.end());
@@ -208,6 +208,10 @@ Ids Ledger::missing(const Ids& seen) const {
   Ids out;
   std::set_difference(known.begin(), known.end(), seen.begin(), seen.end(), std::back_inserter(out));
   return out;
+}
+
+void Ledger::restart() {
+  for (auto& [id, entry] : entries_) entry.index = 0;
 }
 
 bool Ledger::tick(Time now) {

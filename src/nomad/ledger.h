@@ -39,6 +39,8 @@ class Ledger {
   std::vector<std::string> missing(const std::vector<std::string>& seen) const;
   // A list or an answer that proves nothing: until the next whole one, absence is none.
   void doubt() { complete_ = false; }
+  // Indexes go back where a cluster is restored from a snapshot: every next word is news.
+  void restart();
   // Ends what was to stop and has drained. True: the slice changes.
   bool tick(Time now);
   std::optional<Time> due() const;  // of the next tick

@@ -88,7 +88,8 @@ class NodeSource final : public Source {
   Result<Update> on_answer(const std::string& path, const Answer& answer, const std::stop_token& stop) {
     Result<Listed> listed = reader_.decode_list(path, answer);
     if (!listed) return tl::unexpected(listed.error());
-    // A smaller index is that of a restored cluster, or of a list whose newest was collected: begin again from there.
+    // A smaller index is that of a restored cluster, or of a list whose newest was collected.
+    if (listed->index < index_) followed_->ledger().restart();
     index_ = std::max<std::uint64_t>(listed->index, 1);
     Update update;
     if (auto taken = followed_->take_list(*std::move(listed), sight_, reader_, stop, update.rejections); !taken) {
