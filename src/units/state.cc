@@ -48,7 +48,8 @@ std::string output_of(const UnitState& state) {
     if (state.exit_code == CLD_DUMPED) out += ", killed by " + signal_name(state.exit_status) + " with a core dump";
   }
   if (state.restarts > 0) out += ", restarts " + std::to_string(state.restarts);
-  if (!state.status_text.empty()) out += ", status: " + state.status_text;
+  // A program writes STATUS= as it likes, and each would be a write to Consul.
+  if (!state.status_text.empty() && phase_of(state) != Phase::Up) out += ", status: " + state.status_text;
   if (!state.invocation.empty()) out += ", invocation " + state.invocation;
   return out;
 }

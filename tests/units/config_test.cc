@@ -1,0 +1,246 @@
+#include "units/config.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace muster::units {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+const Machine kMachine{"0123456789abcdef0123456789abcdef", {{'H', "host"}}};
+
+UnitConfig config(const std::string& text, const std::string& name = "web@8081.service") {
+  UnitInput input{name, decode_text(text, "f")};
+  return make_config(input, kMachine);
+}
+
+UnitConfig of_environment(Strings environment, const std::string& text = "") {
+  UnitInput input{"web.service", decode_text(text, "f")};
+  input.environment = std::move(environment);
+  return make_config(input, kMachine);
+}
+
+// The only service of a unit without mistakes.
+ServiceConfig only(const UnitConfig& config) {
+  for (const Mistake& mistake : config.mistakes) ADD_FAILURE() << to_string(mistake.place) << ": " << mistake.text;
+  EXPECT_EQ(config.services.size(), 1U);
+  return config.services.empty() ? ServiceConfig{} : config.services.front();
+}
+
+// "f:2 text" of the only mistake.
+std::string mistake(const UnitConfig& config) {
+  EXPECT_EQ(config.mistakes.size(), 1U);
+  return config.mistakes.empty() ? "" : to_string(config.mistakes[0].place) + " " + config.mistakes[0].text;
+}
+
+TEST(UnitConfig, AUnitWithoutASectionAsksForNothing) {
+  EXPECT_FALSE(config("[Service]\nExecStart=/bin/true\n").wanted);
+  EXPECT_FALSE(config("[X-Consulting]\nName=a\n").wanted);
+  EXPECT_FALSE(of_environment({"PATH=/bin", "CONSUL_HTTP_TOKEN=secret", "SERVICE_ACCOUNT=x"}).wanted);
+}
+
+TEST(UnitConfig, ABareSectionRegistersThePrefixWithTheUnitCheck) {
+  const ServiceConfig service = only(config("[X-Consul]\n"));
+  EXPECT_EQ(service.name, "web");
+  EXPECT_EQ(service.port, 0);
+  EXPECT_TRUE(service.unit_check);
+  EXPECT_TRUE(service.checks.empty());
+}
+
+TEST(UnitConfig, ReadsEveryKey) {
+  const UnitConfig unit = config(
+      "[X-Consul]\nName=hello\nPort=%i\nAddress=10.0.0.9\nTags=routed, v1\nTags=\"a b\"\nMeta=version=1.2 \"t=x y\"\n"
+      "Check=http:/health 10s 2s method=HEAD\nCheck=unit 1h\nWeight=10 2\nEnableTagOverride=yes\nDrain=5\n"
+      "Ready=check\nOnRestart=hold 1m\n");
+  const ServiceConfig service = only(unit);
+  EXPECT_EQ(service.name, "hello");
+  EXPECT_EQ(service.port, 8081);
+  EXPECT_EQ(service.address, "10.0.0.9");
+  EXPECT_EQ(service.tags, (Strings{"routed", "v1", "a b"}));
+  EXPECT_EQ(service.meta, (Meta{{"version", "1.2"}, {"t", "x y"}}));
+  ASSERT_EQ(service.checks.size(), 1U);
+  EXPECT_EQ(service.checks[0].http, "http://10.0.0.9:8081/health");
+  EXPECT_EQ(service.checks[0].interval, "10s");
+  EXPECT_EQ(service.checks[0].timeout, "2s");
+  EXPECT_EQ(service.checks[0].method, "HEAD");
+  EXPECT_EQ(service.unit_check_ttl, "1h");
+  EXPECT_EQ(service.weight, 10);
+  EXPECT_EQ(service.weight_warning, 2);
+  EXPECT_TRUE(service.enable_tag_override);
+  EXPECT_EQ(unit.drain, std::chrono::seconds(5));
+  EXPECT_EQ(unit.ready, Ready::Check);
+  EXPECT_EQ(unit.on_restart.hold, std::chrono::minutes(1));
+}
+
+TEST(UnitConfig, ALaterScalarWinsListsAppendAndAnEmptyValueResets) {
+  const ServiceConfig service = only(config("[X-Consul]\nName=a\nTags=x\nTags=\nTags=y z\nPort=1\nPort=\nName=b\n"));
+  EXPECT_EQ(service.name, "b");
+  EXPECT_EQ(service.tags, (Strings{"y", "z"}));
+  EXPECT_EQ(service.port, 0);
+}
+
+TEST(UnitConfig, EveryValueKnowsItsLine) {
+  const ServiceConfig service = only(config("[X-Consul]\nName=a\nTags=x\nTags=y\n"));
+  EXPECT_EQ(service.told, (std::vector<Told>{{"Name", "a", {"f", 2}},
+                                             {"Tags", "x", {"f", 3}},
+                                             {"Tags", "y", {"f", 4}},
+                                             {"Check", "unit", {"default", 0}}}));
+}
+
+TEST(UnitConfig, AFurtherSectionIsAFurtherService) {
+  const UnitConfig unit = config("[X-Consul]\nPort=1\n[X-Consul:admin]\nPort=2\n");
+  ASSERT_EQ(unit.services.size(), 2U);
+  EXPECT_EQ(unit.services[1].section, "admin");
+  EXPECT_EQ(unit.services[1].name, "web-admin");
+  EXPECT_EQ(unit.services[1].port, 2);
+  EXPECT_EQ(config("[X-Consul \"admin\"]\nPort=2\n").services.at(0).section, "admin");
+}
+
+TEST(UnitConfig, APortComesFromTheEnvironmentOrTheSocket) {
+  EXPECT_EQ(only(config("[Service]\nEnvironment=A=1 PORT=90%i\n[X-Consul]\nPort=${PORT}\n", "w@80.service")).port,
+            9080);
+  UnitInput input{"web.service", decode_text("[X-Consul]\nPort=socket\n", "f")};
+  input.listen = {"/run/x.sock", "[::]:8080", "9090"};
+  EXPECT_EQ(only(make_config(input, kMachine)).port, 8080);
+  input.listen = {"/run/x.sock"};
+  EXPECT_EQ(make_config(input, kMachine).broken, (Strings{""}));
+}
+
+// Unknown is not empty: a mistyped port neither registers nor removes.
+TEST(UnitConfig, AServiceThatCannotBeMadeIsInDoubtAndTheOthersStay) {
+  for (const char* bad : {"Port=http", "Port=0", "Port=65536", "Port=80 81", "Port=${NONE}", "Port=%z", "Port=-1",
+                          "Address=db.example", "Name=___", "Name=%q"}) {
+    const UnitConfig unit = config("[X-Consul:a]\nPort=1\n[X-Consul:b]\n" + std::string(bad) + "\n");
+    EXPECT_EQ(unit.broken, (Strings{"b"})) << bad;
+    EXPECT_EQ(unit.services.size(), 1U) << bad;
+    EXPECT_EQ(mistake(unit).substr(0, 4), "f:4 ") << bad;
+  }
+}
+
+TEST(UnitConfig, OneBadItemIsLeftOutAndNamed) {
+  for (const char* bad : {"Tags=%z",           "Meta=novalue",    "Meta=a.b=1",   "Meta=unit=x",
+                          "Meta=\"a=b",        "Check=script:/x", "Check=ping",   "Check=http:/x 10 frog",
+                          "Check=tcp:nowhere", "Weight=0",        "Weight=a",     "EnableTagOverride=maybe",
+                          "Drain=soon",        "Ready=steady",    "Ready=notify", "OnRestart=hold x",
+                          "OnRestart=flee",    "Prot=80",         "tags=x",       "Check=http::99999/"}) {
+    const UnitConfig unit = config("[Service]\nType=simple\n[X-Consul]\nPort=1\n" + std::string(bad) + "\n");
+    EXPECT_EQ(mistake(unit).substr(0, 4), "f:5 ") << bad;
+    ASSERT_EQ(unit.services.size(), 1U) << bad;
+    ServiceConfig same = unit.services[0];
+    const ServiceConfig plain = only(config("[X-Consul]\nPort=1\n"));
+    same.told = plain.told;
+    EXPECT_EQ(same, plain) << bad;
+  }
+}
+
+TEST(UnitConfig, ANameThatIsNoDnsLabelIsMadeOne) {
+  const UnitConfig unit = config("[X-Consul]\nName=_hello_World.x\n");
+  EXPECT_EQ(unit.services.at(0).name, "hello-World-x");
+  EXPECT_NE(mistake(unit).find("registered as hello-World-x"), std::string::npos);
+  EXPECT_EQ(only(config("[X-Consul]\n", "my_app.service")).name, "my-app");
+}
+
+TEST(UnitConfig, ANearMissIsRecognised) {
+  EXPECT_NE(mistake(config("[X-Consul]\ntag=x\n")).find("did you mean Tags?"), std::string::npos);
+}
+
+TEST(UnitConfig, ChecksAreAimedAtTheService) {
+  const auto check = [](const std::string& line) {
+    const ServiceConfig service = only(config("[X-Consul]\nPort=80\nCheck=" + line + "\n"));
+    return service.checks.empty() ? Check{} : service.checks[0];
+  };
+  EXPECT_EQ(check("http").http, "http://{host}:80/");
+  EXPECT_EQ(check("https::81/x 5").http, "https://{host}:81/x");
+  EXPECT_EQ(check("https::81/x 5").interval, "5s");
+  EXPECT_EQ(check("http://other:1/x").http, "http://other:1/x");
+  EXPECT_EQ(check("tcp").tcp, "{host}:80");
+  EXPECT_EQ(check("tcp::81").tcp, "{host}:81");
+  EXPECT_EQ(check("tcp:db:81").tcp, "db:81");
+  EXPECT_EQ(check("grpc:my.Service").grpc, "{host}:80/my.Service");
+  EXPECT_TRUE(check("grpcs 10s skip-verify").tls_skip_verify);
+  EXPECT_EQ(check("ttl:30s").ttl, "30s");
+  EXPECT_EQ(check("http:/ 10s \"header=X-A: b c\"").header, (std::vector<Header>{{"X-A", "b c"}}));
+  EXPECT_EQ(check("tcp status=warning").status, "warning");
+}
+
+TEST(UnitConfig, ANotifyingUnitsChecksBeginAsPassing) {
+  const UnitConfig unit = config("[Service]\nType=notify\n[X-Consul]\nPort=1\nReady=notify\nCheck=tcp\n");
+  EXPECT_EQ(only(unit).checks.at(0).status, "passing");
+  EXPECT_EQ(only(config("[X-Consul]\nPort=1\nCheck=tcp\n")).checks.at(0).status, "");
+}
+
+TEST(UnitConfig, NoneTakesTheUnitCheckAway) { EXPECT_FALSE(only(config("[X-Consul]\nCheck=none\n")).unit_check); }
+
+TEST(UnitConfig, VariablesStandForKeys) {
+  const ServiceConfig service =
+      only(of_environment({"CONSUL_NAME=job", "CONSUL_PORT=99", "CONSUL_TAGS=a,b 5%", "CONSUL_META_team=x=y",
+                           "CONSUL_CHECK=http:/a%20b 5s", "CONSUL_HTTP_ADDR=http://x"}));
+  EXPECT_EQ(service.name, "job");
+  EXPECT_EQ(service.port, 99);
+  EXPECT_EQ(service.tags, (Strings{"a", "b", "5%"}));
+  EXPECT_EQ(service.meta, (Meta{{"team", "x=y"}}));
+  EXPECT_EQ(service.checks.at(0).http, "http://{host}:99/a%20b");
+}
+
+TEST(UnitConfig, FilesWinOverVariablesKeyByKey) {
+  const ServiceConfig service =
+      only(of_environment({"CONSUL_NAME=job", "CONSUL_TAGS=a", "CONSUL_PORT=99"}, "[X-Consul]\nPort=1\nTags=\n"));
+  EXPECT_EQ(service.name, "job");
+  EXPECT_EQ(service.port, 1);
+  EXPECT_TRUE(service.tags.empty());  // reset, which is a word too
+}
+
+TEST(UnitConfig, RegistratorsVariablesMeanWhatTheyMeanThere) {
+  const ServiceConfig service =
+      only(of_environment({"SERVICE_NAME=db", "SERVICE_5432_NAME=pg", "SERVICE_TAGS=a\\,b,c", "SERVICE_REGION=us",
+                           "SERVICE_CHECK_TCP=true", "SERVICE_CHECK_INTERVAL=15s", "SERVICE_CHECK_TIMEOUT=3s"}));
+  EXPECT_EQ(service.name, "pg");
+  EXPECT_EQ(service.port, 5432);
+  EXPECT_EQ(service.tags, (Strings{"a,b", "c"}));
+  EXPECT_EQ(service.meta, (Meta{{"region", "us"}}));
+  EXPECT_EQ(service.checks.at(0).tcp, "{host}:5432");
+  EXPECT_EQ(service.checks.at(0).interval, "15s");
+  EXPECT_EQ(service.checks.at(0).timeout, "3s");
+}
+
+TEST(UnitConfig, SeveralPortsOfRegistratorAreSeveralServices) {
+  const UnitConfig unit = of_environment({"SERVICE_NAME=web", "SERVICE_80_CHECK_HTTP=/h", "SERVICE_443_NAME=tls",
+                                          "SERVICE_443_CHECK_HTTPS=/h", "SERVICE_9_IGNORE=1", "SERVICE_9_NAME=no"});
+  ASSERT_EQ(unit.services.size(), 2U);
+  EXPECT_EQ(unit.services[0].name, "tls");
+  EXPECT_EQ(unit.services[0].checks.at(0).http, "https://{host}:443/h");
+  EXPECT_EQ(unit.services[1].name, "web-80");
+  EXPECT_FALSE(of_environment({"SERVICE_NAME=web", "SERVICE_IGNORE=true"}).wanted);
+}
+
+TEST(UnitConfig, WhatLooksLikeASecretIsNotPublished) {
+  const UnitConfig unit = of_environment({"SERVICE_NAME=web", "SERVICE_API_TOKEN=s3cret"});
+  EXPECT_TRUE(unit.services.at(0).meta.empty());
+  EXPECT_NE(mistake(unit).find("SERVICE_API_TOKEN"), std::string::npos);
+  EXPECT_EQ(mistake(unit).find("s3cret"), std::string::npos);
+}
+
+TEST(UnitConfig, AQuadletFileIsTheLowestLayer) {
+  UnitInput input{"web.service", decode_text("[X-Consul]\nTags=top\n", "f")};
+  input.environment = Strings{};
+  input.quadlet = decode_text(
+      "[Container]\nPublishPort=127.0.0.1:8080:80/tcp\nLabel=SERVICE_NAME=box \"SERVICE_80_TAGS=x\"\n"
+      "[X-Consul]\nTags=low\nWeight=3\n",
+      "web.container");
+  const ServiceConfig service = only(make_config(input, kMachine));
+  EXPECT_EQ(service.name, "box");
+  EXPECT_EQ(service.port, 8080);
+  EXPECT_EQ(service.tags, (Strings{"top"}));
+  EXPECT_EQ(service.weight, 3);
+}
+
+TEST(UnitConfig, APublishedPortIsTheDefaultOfASection) {
+  UnitInput input{"web.service", {}};
+  input.quadlet = decode_text("[Container]\nPublishPort=80\nPublishPort=8080:80\n[X-Consul]\n", "web.container");
+  EXPECT_EQ(only(make_config(input, kMachine)).port, 8080);
+}
+
+}  // namespace
+}  // namespace muster::units
