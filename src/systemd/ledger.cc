@@ -22,14 +22,21 @@ bool present(What what) { return what == What::Register || what == What::Maintai
 
 }  // namespace
 
-// False: nothing new.
+// False: nothing new. systemd tells of a unit in two signals, and the second, with ActiveState, completes the first.
+// What a service says of itself while it runs (STATUS=) is no news: some say something else each second.
 bool Ledger::told(Unit& unit, const Patch& patch, Time now) {
-  if (!apply(patch, unit.state)) return false;
+  if (!apply(patch, unit.state) && !unit.waiting) return false;
+  unit.waiting = !patch.active && !patch.exit_code;
+  if (unit.waiting) return false;
+  units::UnitState before = unit.judged;
+  before.status_text = unit.state.status_text;
+  if (before == unit.state) return false;
   judge(unit, now);
   return true;
 }
 
 void Ledger::judge(Unit& unit, Time now) {
+  unit.judged = unit.state;
   if (!unit.config || !unit.config->wanted) return;
   unit.verdict = unit.life.observe(unit.state, *unit.config, now);
   unit.instances.clear();

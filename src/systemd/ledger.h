@@ -54,15 +54,16 @@ class Ledger {
  private:
   struct Unit {
     units::UnitState state;
+    units::UnitState judged;  // the state of the verdict
     units::Life life;
     units::Verdict verdict{units::Verdict::What::Absent};
     ConfigPtr config;     // null: not read yet, or unreadable
     std::string trouble;  // why it could not be read
     std::vector<Instance> instances;
-    bool read = false;  // the files are those of the loaded unit
+    bool waiting = false;  // a part of the state has come, and the rest is under way
+    bool read = false;     // the files are those of the loaded unit
     bool loaded = true;
-    bool failed = false;  // exit status not yet asked for
-    bool news = false;    // rejections not yet told
+    bool news = false;  // rejections not yet told
   };
   using Units = std::map<std::string, Unit>;
 

@@ -103,7 +103,9 @@ std::string SystemdHost::ctl(const std::vector<std::string>& arguments, bool may
 }
 
 ProcessOptions SystemdHost::inside(std::vector<std::string> argv) const {
-  if (argv.front() == "muster") argv.front() = "/mnt/share/" + std::filesystem::path(MUSTER_BINARY).filename().string();
+  for (std::string& word : argv) {
+    if (word == "muster") word = "/mnt/share/" + std::filesystem::path(MUSTER_BINARY).filename().string();
+  }
   std::vector<std::string> out{"nsenter", "-t", std::to_string(booted_.first), "-m", "-u", "-i"};
   out.insert(out.end(), argv.begin(), argv.end());
   return {std::move(out), {}, ""};

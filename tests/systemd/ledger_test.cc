@@ -1,0 +1,248 @@
+#include "systemd/ledger.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace muster::systemd {
+namespace {
+
+using std::chrono::seconds;
+using Ids = std::vector<std::string>;
+
+constexpr char kMachine[] = "0123456789abcdef0123456789abcdef";
+
+Ids ids(std::initializer_list<std::string> units) {
+  Ids out;
+  for (const std::string& unit : units) out.push_back(std::string(kMachine) + "/" + unit);
+  return out;
+}
+
+Patch state(const std::string& active, const std::string& sub) {
+  Patch out;
+  out.active = active;
+  out.sub = sub;
+  return out;
+}
+
+Wishes::Wish wish(const std::string& unit, const std::string& text) {
+  units::UnitInput input;
+  input.name = unit;
+  input.text = units::decode_text(text, unit);
+  Wishes::Wish out;
+  out.config = std::make_shared<units::UnitConfig>(make_config(input, units::Machine{kMachine}));
+  return out;
+}
+
+Wishes::Wish unreadable() {
+  Wishes::Wish out;
+  out.trouble = "web.service: permission denied";
+  return out;
+}
+
+// Time stands still unless a test moves it.
+class LedgerTest : public testing::Test {
+ protected:
+  void list(const std::vector<Listed>& units) { ledger.listed(units, now); }
+  void up(const std::string& unit) { ledger.changed(unit, state("active", "running"), now); }
+  void stop(const std::string& unit) {
+    ledger.changed(unit, state("deactivating", "stop-sigterm"), now);
+    ledger.changed(unit, state("inactive", "dead"), now);
+  }
+  void wants(const std::string& unit, const std::string& text = "[X-Consul]\nPort=80\n") {
+    ledger.wished(unit, wish(unit, text), now);
+  }
+  Slice slice() { return ledger.slice(true, now); }
+  static Ids registered(const Slice& slice) {
+    Ids out;
+    for (std::size_t i = 0; i < slice.instances.size(); ++i) out.emplace_back(slice.instances.id(i));
+    return out;
+  }
+
+  Ledger ledger{units::Machine{kMachine}, units::InstancePolicy{}};
+  Ledger::Time now{seconds(1000)};
+};
+
+TEST_F(LedgerTest, AUnitThatRunsAndWantsToBeThereIsRegisteredAndOneThatDoesNotIsNot) {
+  list({{"web.service", "loaded", "active", "running"}, {"cron.service", "loaded", "active", "running"}});
+  EXPECT_EQ(ledger.unread(true), (Ids{"cron.service", "web.service"}));
+  wants("web.service");
+  wants("cron.service", "[Service]\nExecStart=/bin/true\n");
+  EXPECT_EQ(ledger.unread(true), Ids{});
+  const Slice made = slice();
+  EXPECT_EQ(registered(made), ids({"web.service"}));
+  EXPECT_EQ(made.ended, Ids{});
+  EXPECT_TRUE(made.complete);
+}
+
+TEST_F(LedgerTest, StateThatIsToldAgainIsNoNews) {
+  up("web.service");
+  wants("web.service");
+  EXPECT_TRUE(ledger.take_changed());
+  up("web.service");
+  up("web.service");
+  EXPECT_FALSE(ledger.take_changed());
+}
+
+TEST_F(LedgerTest, WhatAServiceSaysOfItselfWhileItRunsIsNoNews) {
+  up("web.service");
+  wants("web.service");
+  ledger.take_changed();
+  Patch chatter;
+  chatter.status_text = "served 1000 requests";
+  ledger.changed("web.service", chatter, now);
+  up("web.service");
+  EXPECT_FALSE(ledger.take_changed());
+}
+
+TEST_F(LedgerTest, HalfOfAStateIsNotJudged) {
+  up("web.service");
+  wants("web.service");
+  ledger.take_changed();
+  Patch first;
+  first.result = "signal";
+  first.restarts = 1;
+  ledger.changed("web.service", first, now);
+  EXPECT_FALSE(ledger.take_changed()) << "it would be passing with the result of a crash";
+  ledger.changed("web.service", state("activating", "auto-restart"), now);
+  EXPECT_TRUE(ledger.take_changed());
+  const std::string output = slice().instances.at(0).checks.at(0).output;
+  EXPECT_NE(output.find("result signal"), std::string::npos) << output;
+}
+
+TEST_F(LedgerTest, AStopIsAnEndFromTheMomentItBegins) {
+  up("web.service");
+  wants("web.service");
+  ledger.changed("web.service", state("deactivating", "stop-sigterm"), now);
+  EXPECT_EQ(slice().ended, ids({"web.service"}));
+  EXPECT_EQ(registered(slice()), Ids{});
+}
+
+TEST_F(LedgerTest, AnEndOutlivesTheUnitThatIsUnloadedAfterIt) {
+  up("job.service");
+  wants("job.service");
+  stop("job.service");
+  ledger.unloaded("job.service");
+  EXPECT_EQ(slice().ended, ids({"job.service"}));
+  EXPECT_EQ(ledger.size(), 0u) << "transient units would pile up";
+  EXPECT_EQ(ledger.take_gone(), Ids{"job.service"});
+  EXPECT_EQ(slice().ended, ids({"job.service"}));
+  now += std::chrono::hours(2);
+  EXPECT_EQ(slice().ended, Ids{}) << "its absence says the same by now";
+}
+
+TEST_F(LedgerTest, AUnitThatComesBackIsNoLongerOver) {
+  up("job.service");
+  wants("job.service");
+  stop("job.service");
+  ledger.unloaded("job.service");
+  slice();
+  up("job.service");
+  EXPECT_EQ(ledger.unread(false), Ids{"job.service"}) << "its file may be another now";
+  wants("job.service");
+  EXPECT_EQ(slice().ended, Ids{});
+  EXPECT_EQ(registered(slice()), ids({"job.service"}));
+}
+
+TEST_F(LedgerTest, UnloadingAloneIsNoStop) {
+  up("web.service");
+  wants("web.service");
+  ledger.take_changed();
+  ledger.unloaded("web.service");
+  EXPECT_FALSE(ledger.take_changed());
+  EXPECT_EQ(registered(slice()), ids({"web.service"}));
+}
+
+TEST_F(LedgerTest, WhatAListDoesNotHoldAnyMoreDoesNotRun) {
+  list({{"web.service", "loaded", "active", "running"}});
+  wants("web.service");
+  list({});
+  EXPECT_EQ(ledger.due(), now + std::chrono::milliseconds(500)) << "it may be on its way to a restart";
+  now = ledger.due();
+  ledger.passed(now);
+  EXPECT_EQ(slice().ended, ids({"web.service"}));
+}
+
+TEST_F(LedgerTest, ACrashOnTheWayToARestartKeepsTheService) {
+  up("web.service");
+  wants("web.service");
+  Patch crash = state("failed", "failed");
+  crash.result = "signal";
+  ledger.changed("web.service", crash, now);
+  EXPECT_EQ(ledger.take_failed(), Ids{"web.service"});
+  ledger.changed("web.service", state("activating", "auto-restart"), now);
+  ledger.changed("web.service", state("inactive", "dead"), now);
+  const Slice between = slice();
+  EXPECT_EQ(registered(between), ids({"web.service"}));
+  EXPECT_EQ(between.ended, Ids{});
+  EXPECT_EQ(between.instances.at(0).checks.at(0).status, "critical");
+  Patch back = state("active", "running");
+  back.result = "success";
+  ledger.changed("web.service", back, now);
+  EXPECT_EQ(slice().instances.at(0).checks.at(0).status, "passing");
+  EXPECT_EQ(ledger.due(), Ledger::Time::max());
+}
+
+TEST_F(LedgerTest, AReloadEndsTheServicesThatTheFilesNoLongerAskFor) {
+  up("web.service");
+  wants("web.service", "[X-Consul]\nPort=80\n[X-Consul:admin]\nPort=81\n");
+  EXPECT_EQ(registered(slice()), ids({"web.service", "web.service/admin"}));
+  ledger.reloaded();
+  EXPECT_EQ(ledger.unread(true), Ids{"web.service"});
+  wants("web.service");
+  EXPECT_EQ(registered(slice()), ids({"web.service"}));
+  EXPECT_EQ(slice().ended, ids({"web.service/admin"}));
+  wants("web.service", "[Service]\n");
+  EXPECT_EQ(slice().ended, ids({"web.service", "web.service/admin"}));
+}
+
+TEST_F(LedgerTest, ASectionThatIsBrokenByAReloadIsInDoubtAndNotOver) {
+  up("web.service");
+  wants("web.service");
+  wants("web.service", "[X-Consul]\nPort=eighty\n");
+  const Slice made = slice();
+  EXPECT_EQ(registered(made), Ids{});
+  EXPECT_EQ(made.ended, Ids{});
+  EXPECT_EQ(made.doubtful, ids({"web.service"}));
+  EXPECT_EQ(ledger.rejections(false).size(), 1u);
+  EXPECT_EQ(ledger.rejections(false).size(), 0u) << "told once, but with every list";
+  EXPECT_EQ(ledger.rejections(true).size(), 1u);
+}
+
+TEST_F(LedgerTest, ARunningUnitWhoseFileCannotBeReadIsInDoubt) {
+  up("web.service");
+  ledger.wished("web.service", unreadable(), now);
+  EXPECT_EQ(slice().doubtful, ids({"web.service"}));
+  EXPECT_EQ(slice().ended, Ids{});
+  ASSERT_EQ(ledger.rejections(true).size(), 1u);
+  EXPECT_EQ(ledger.rejections(true).front().detail, "web.service: permission denied");
+  stop("web.service");
+  EXPECT_EQ(slice().doubtful, Ids{}) << "it does not run: nothing of it can";
+}
+
+TEST_F(LedgerTest, AFileThatCannotBeReadAnyMoreLeavesWhatItSaid) {
+  up("web.service");
+  const auto first = wish("web.service", "[X-Consul]\nPort=80\n");
+  ledger.wished("web.service", first, now);
+  Wishes::Wish later = first;
+  later.trouble = "web.service: permission denied";
+  ledger.reloaded();
+  ledger.wished("web.service", later, now);
+  EXPECT_EQ(registered(slice()), ids({"web.service"}));
+  EXPECT_EQ(ledger.rejections(true).size(), 1u);
+}
+
+TEST_F(LedgerTest, UnitsThatAreNotThereOrMaskedAreNotAskedFor) {
+  list({{"gone.service", "not-found", "inactive", "dead"}, {"masked.service", "masked", "inactive", "dead"}});
+  EXPECT_EQ(ledger.unread(true), Ids{});
+}
+
+TEST_F(LedgerTest, OfSignalsOnlyUnitsThatStartOrRunAreReadSinceAQuestionWouldLoadTheOthers) {
+  ledger.changed("idle.service", state("inactive", "dead"), now);
+  ledger.changed("born.service", state("activating", "start-pre"), now);
+  up("web.service");
+  EXPECT_EQ(ledger.unread(false), (Ids{"born.service", "web.service"}));
+}
+
+}  // namespace
+}  // namespace muster::systemd
