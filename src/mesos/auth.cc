@@ -86,14 +86,14 @@ net::HttpOptions for_login(net::HttpOptions http) {
 
 }  // namespace
 
-Authorizer::Authorizer(AuthSettings settings, net::HttpOptions http, Scheme scheme)
-    : settings_(std::move(settings)), http_(for_login(std::move(http))), scheme_(scheme) {
+Authorizer::Authorizer(AuthSettings settings, net::HttpOptions http, Scheme scheme, Now now)
+    : settings_(std::move(settings)), http_(for_login(std::move(http))), scheme_(scheme), now_(std::move(now)) {
   if (scheme_ == Scheme::Basic) file_ = {settings_.secret_file, net::Content::Line};
   if (scheme_ == Scheme::Bearer) file_ = {settings_.token_file, net::Content::Word};
   if (scheme_ == Scheme::Dcos) file_ = {settings_.dcos_key_file, net::Content::Text};
 }
 
-Result<std::shared_ptr<Authorizer>> Authorizer::load(AuthSettings settings, net::HttpOptions http) {
+Result<std::shared_ptr<Authorizer>> Authorizer::load(AuthSettings settings, net::HttpOptions http, Now now) {
   const bool basic = !settings.principal.empty();
   const bool bearer = !settings.token.empty() || !settings.token_file.empty();
   const bool dcos = !settings.dcos_login.empty() || !settings.dcos_uid.empty() || !settings.dcos_key_file.empty();
@@ -103,11 +103,12 @@ Result<std::shared_ptr<Authorizer>> Authorizer::load(AuthSettings settings, net:
   if (!basic && !(settings.secret.empty() && settings.secret_file.empty())) {
     return wrong("--mesos-secret and --mesos-secret-file need --mesos-principal=NAME");
   }
+  if (!visible(settings.token)) return wrong("--mesos-token: give the token without blanks");
   if (auto fine = basic ? check_basic(settings) : Result<void>(); !fine) return tl::unexpected(fine.error());
   if (auto fine = dcos ? check_dcos(settings) : Result<void>(); !fine) return tl::unexpected(fine.error());
   if (auto fine = check_files(http.tls); !fine) return tl::unexpected(fine.error());
   const Scheme scheme = basic ? Scheme::Basic : bearer ? Scheme::Bearer : dcos ? Scheme::Dcos : Scheme::None;
-  std::shared_ptr<Authorizer> out(new Authorizer(std::move(settings), std::move(http), scheme));
+  std::shared_ptr<Authorizer> out(new Authorizer(std::move(settings), std::move(http), scheme, std::move(now)));
   if (scheme == Scheme::Basic || scheme == Scheme::Bearer) {
     const char* flag = basic ? "--mesos-secret-file=" : "--mesos-token-file=";
     if (const auto read = out->secret(); !read) return wrong(flag + read.error().message);
@@ -168,12 +169,12 @@ Result<std::string> Authorizer::value(const std::stop_token& stop) {
 }
 
 Result<std::string> Authorizer::dcos_token(const std::stop_token& stop) {
-  const SystemTime now = system_clock::now();
+  const SystemTime now = now_();
   if (!dcos_token_.empty() && now < renew_at_) return dcos_token_;
   auto token = log_in(stop);
   if (!token) {
     if (dcos_token_.empty() || now >= valid_until_) return token;
-    renew_at_ = now + kLoginPause;
+    renew_at_ = std::min(now + kLoginPause, valid_until_);
     return dcos_token_;
   }
   dcos_token_ = *token;
@@ -191,7 +192,7 @@ Result<std::string> Authorizer::log_in(const std::stop_token& stop) {
   const auto fault = [&](const std::string& what) {
     return fail(Fault::Keep, "DC/OS login " + url.base + url.path + " of " + settings_.dcos_uid + " " + what);
   };
-  const auto signed_by_us = make_service_token(settings_.dcos_uid, system_clock::now() + kLoginLifetime, *key);
+  const auto signed_by_us = make_service_token(settings_.dcos_uid, now_() + kLoginLifetime, *key);
   if (!signed_by_us) return fault("is not possible: " + file_.path() + " " + signed_by_us.error().message);
   const Json body = {{"uid", settings_.dcos_uid}, {"token", *signed_by_us}};
   const net::Request request{.method = "POST",

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -32,9 +33,12 @@ struct AuthSettings {
 // that cannot be read just then leaves the last one in force.
 class Authorizer {
  public:
+  using Now = std::function<SystemTime()>;
+
   // `http` is how masters are spoken to; the login takes its certificates and deadlines. Error (Fault::Leave): flags
   // that do not go together, or a file that cannot be used; names both.
-  static Result<std::shared_ptr<Authorizer>> load(AuthSettings settings, net::HttpOptions http);
+  static Result<std::shared_ptr<Authorizer>> load(AuthSettings settings, net::HttpOptions http,
+                                                  Now now = std::chrono::system_clock::now);
 
   // The headers for one request to `master`; none when no credentials were given. A master that is not in `known` gets
   // none either. May log in (DC/OS): without a token, or shortly before it runs out. Error (Fault::Keep): the login
@@ -49,7 +53,7 @@ class Authorizer {
  private:
   enum class Scheme : std::uint8_t { None, Basic, Bearer, Dcos };
 
-  Authorizer(AuthSettings settings, net::HttpOptions http, Scheme scheme);
+  Authorizer(AuthSettings settings, net::HttpOptions http, Scheme scheme, Now now);
   Result<std::string> secret();
   Result<std::string> dcos_token(const std::stop_token& stop);
   Result<std::string> log_in(const std::stop_token& stop);
@@ -58,6 +62,7 @@ class Authorizer {
   const AuthSettings settings_;
   const net::HttpOptions http_;
   const Scheme scheme_;
+  const Now now_;
   mutable std::mutex mutex_;
   net::SecretFile file_;    // of the scheme in use; under mutex_, as all below
   std::string dcos_token_;  // empty: none yet, or refused

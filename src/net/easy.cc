@@ -14,7 +14,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr long kNameLifetime = 60;  // seconds that a resolved host name is believed
+constexpr long kNameLifetime = 60;         // seconds that a resolved host name is believed
+constexpr long kAuthoritiesLifetime = 60;  // seconds that certificates read from the CA file are believed
 constexpr std::size_t kLongestHead = 256u << 10;
 
 struct EasyCleanup {
@@ -138,6 +139,9 @@ void Easy::Curl::configure_tls() {
   set(CURLOPT_SSL_VERIFYHOST, tls.verify ? 2L : 0L);
   if (!tls.ca_file.empty()) set(CURLOPT_CAINFO, tls.ca_file.c_str());
   if (!tls.ca_path.empty()) set(CURLOPT_CAPATH, tls.ca_path.c_str());
+#if LIBCURL_VERSION_NUM >= 0x075700
+  set(CURLOPT_CA_CACHE_TIMEOUT, kAuthoritiesLifetime);  // its default is a day, and files are replaced
+#endif
   if (tls.cert_file.empty()) return;
   set(CURLOPT_SSLCERT, tls.cert_file.c_str());
   set(CURLOPT_SSLKEY, tls.key_file.empty() ? tls.cert_file.c_str() : tls.key_file.c_str());
@@ -195,10 +199,17 @@ void Easy::finish(int code) { curl_->result = static_cast<CURLcode>(code); }
 bool Easy::done() const { return curl_->result.has_value(); }
 
 Result<void> Easy::outcome() const {
-  if (curl_->result != CURLE_OK) return error(curl_->explain());
+  if (curl_->result != CURLE_OK) return error(curl_->explain() + hint());
   // libcurl takes a connection that closes between two headers for the end of an answer without a body.
   if (!has_head_) return error("answer truncated");
   return {};
+}
+
+// With TLS 1.3 the server's refusal comes when the handshake is over for us, or only a reset does.
+std::string Easy::hint() const {
+  const bool lost = curl_->result == CURLE_RECV_ERROR || curl_->result == CURLE_SEND_ERROR;
+  const bool shown = !request_->base.starts_with("https://") || !curl_->tls.cert_file.empty();
+  return lost && !has_head_ && !shown ? "; a server that demands a client certificate ends it so" : "";
 }
 
 tl::unexpected<Error> Easy::error(std::string_view what) const {

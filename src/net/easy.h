@@ -48,6 +48,7 @@ class Easy {
  private:
   struct Curl;
   bool on_header(std::string_view line);
+  std::string hint() const;
 
   std::unique_ptr<Curl> curl_;
   const Request* request_ = nullptr;

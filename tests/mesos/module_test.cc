@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "support/folder.h"
 
 namespace muster::mesos {
@@ -72,8 +74,26 @@ TEST_F(ModuleTest, RefusesWrongValuesForGood) {
   }
 }
 
-TEST_F(ModuleTest, HidesOnlyTheUrlThatMayHoldAPassword) {
-  for (const Flag& flag : group_.flags) EXPECT_EQ(flag.secret, flag.name == "zk") << flag.name;
+TEST_F(ModuleTest, HidesOnlyWhatMayHoldASecretItself) {
+  const std::set<std::string> secrets{"zk", "mesos-secret", "mesos-token"};
+  for (const Flag& flag : group_.flags) EXPECT_EQ(flag.secret, secrets.contains(flag.name)) << flag.name;
+}
+
+TEST_F(ModuleTest, RefusesFilesThatHoldNoCredentialsBeforeItStarts) {
+  const support::Folder folder;
+  ASSERT_TRUE(set("zk", "zk://h1:2181/mesos"));
+  ASSERT_TRUE(set("zk-auth-file", folder.write("zk-auth", "hunter2\n")));
+  const auto without_user = module_->make();
+  ASSERT_FALSE(without_user);
+  EXPECT_NE(without_user.error().message.find("--zk-auth-file="), std::string::npos) << without_user.error().message;
+  EXPECT_EQ(without_user.error().message.find("hunter2"), std::string::npos) << without_user.error().message;
+  folder.write("zk-auth", "user:pass/word\n");
+  EXPECT_TRUE(module_->make());
+  ASSERT_TRUE(set("mesos-token-file", folder / "missing"));
+  const auto no_token = module_->make();
+  ASSERT_FALSE(no_token);
+  EXPECT_EQ(no_token.error().fault, Fault::Leave);
+  EXPECT_NE(no_token.error().message.find("--mesos-token-file="), std::string::npos) << no_token.error().message;
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // TLS against a real server: openssl's own.
+#include "support/tls.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -13,19 +15,8 @@ namespace muster::net {
 namespace {
 
 using support::Folder;
+using support::make_pem;
 using support::Process;
-
-// A self-signed certificate and its key in one PEM file, as mesos-consul's --consul-ssl-cert took them.
-std::string make_pem(const Folder& folder, const std::string& name, const std::string& alternative) {
-  const std::string file = folder / name;
-  const auto made = support::run(
-      {.argv = {"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=" + name,
-                "-addext", "subjectAltName=" + alternative, "-keyout", file, "-out", file + ".crt"},
-       .env = {},
-       .folder = ""});
-  EXPECT_EQ(made.code, 0) << made.err;
-  return folder.write(name, support::run({.argv = {"cat", file, file + ".crt"}, .env = {}, .folder = ""}).out);
-}
 
 class Tls : public testing::Test {
  protected:
