@@ -1,44 +1,20 @@
 #include "nomad/instances.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "core/text.h"
 #include "nomad/address.h"
+#include "nomad/candidates.h"
 #include "nomad/checks.h"
 #include "nomad/interpolate.h"
 #include "nomad/ports.h"
 
 namespace muster::nomad {
 namespace {
-
-constexpr std::string_view kHead = "nomad:";
-
-// A service of the job, its names replaced, and the row that Nomad's client has made of it.
-struct Candidate {
-  const ServiceBlock* block = nullptr;
-  std::string name;
-  std::string label;
-  const NativeService* row = nullptr;
-  std::string id;  // empty: cannot be told
-};
-
-// Group services have a task name of their own in Nomad's ids.
-std::string owner_of(const Allocation& allocation, const ServiceBlock& block) {
-  return block.task.empty() ? "group-" + allocation.group : block.task;
-}
-
-// The label at the end of the row's id, where the row is of this owner.
-std::optional<std::string_view> label_of(const NativeService& row, const std::string& alloc, const std::string& owner) {
-  const std::string head = "_nomad-task-" + alloc + "-" + owner + "-" + row.name + "-";
-  if (row.alloc_id != alloc || !row.id.starts_with(head)) return std::nullopt;
-  return std::string_view(row.id).substr(head.size());
-}
 
 class Maker {
  public:
@@ -66,68 +42,20 @@ class Maker {
     PortBlocks ports;
     if (settings.ports) ports = make_port_blocks(allocation_);
     note_problems(ports.problems);
-    for (const ServiceBlock& block : allocation_.job->services) add_candidate(block);
-    for (const ServiceBlock& block : ports.blocks) add_candidate(block);
-    match_rows();
-    give_ids();
-    for (const Candidate& candidate : candidates_) add(candidate);
+    std::vector<Candidate> candidates;
+    for (const auto* blocks : {&allocation_.job->services, &std::as_const(ports.blocks)}) {
+      for (const ServiceBlock& block : *blocks) {
+        if (block.provider != "nomad" || !block.kind.empty() || block.connect) continue;
+        candidates.push_back(make_candidate(block, variables_of(block)));
+      }
+    }
+    match_rows(allocation_, rows_, candidates);
+    give_ids(allocation_.id, candidates);
+    for (const Candidate& candidate : candidates) add(candidate);
   }
 
   Variables& variables_of(const ServiceBlock& block) {
     return variables_.try_emplace(block.task, allocation_, node_, block.task).first->second;
-  }
-
-  void add_candidate(const ServiceBlock& block) {
-    if (block.provider != "nomad" || !block.kind.empty() || block.connect) return;
-    Variables& variables = variables_of(block);
-    candidates_.push_back({&block, variables.replace(block.name), variables.replace(block.port_label), nullptr, {}});
-    variables.take_unknown();
-  }
-
-  // First by equal names, then those with a variable left that only one free row can be.
-  void match_rows() {
-    std::set<const NativeService*> taken;
-    for (Candidate& candidate : candidates_) {
-      const std::string owner = owner_of(allocation_, *candidate.block);
-      for (const NativeService& row : rows_) {
-        const auto label = label_of(row, allocation_.id, owner);
-        if (label && row.name == candidate.name && *label == candidate.label) candidate.row = &row;
-      }
-      if (candidate.row != nullptr) taken.insert(candidate.row);
-    }
-    for (Candidate& candidate : candidates_) {
-      if (candidate.row == nullptr && unnamed(candidate)) match_by_pattern(candidate, taken);
-    }
-  }
-
-  static bool unnamed(const Candidate& candidate) {
-    return holds_variable(candidate.name) || holds_variable(candidate.label);
-  }
-
-  void match_by_pattern(Candidate& candidate, std::set<const NativeService*>& taken) {
-    const std::string owner = owner_of(allocation_, *candidate.block);
-    std::vector<const NativeService*> fitting;
-    for (const NativeService& row : rows_) {
-      const auto label = label_of(row, allocation_.id, owner);
-      const bool fits = label && may_become(candidate.name, row.name) && may_become(candidate.label, *label);
-      if (fits && !taken.contains(&row)) fitting.push_back(&row);
-    }
-    if (fitting.size() != 1) return;
-    candidate.row = fitting.front();
-    candidate.name = candidate.row->name;
-    candidate.label = *label_of(*candidate.row, allocation_.id, owner);
-    taken.insert(candidate.row);
-  }
-
-  // Over all services, up or not, so that no id depends on which tasks run.
-  void give_ids() {
-    std::set<std::string> used;
-    for (Candidate& candidate : candidates_) {
-      if (unnamed(candidate)) continue;
-      std::string id = id_prefix(allocation_.id) + candidate.name + ":" + candidate.label;
-      if (used.contains(id)) id += ":" + candidate.block->task;
-      if (used.insert(id).second) candidate.id = std::move(id);
-    }
   }
 
   bool up(const ServiceBlock& block) const {
@@ -156,7 +84,7 @@ class Maker {
   }
 
   void add_nameless(const Candidate& candidate) {
-    if (!unnamed(candidate)) {
+    if (!candidate.nameless()) {
       return reject(allocation_.id, Reason::IdCollision, "two services " + candidate.name + " with the same port");
     }
     out_.whole = false;
@@ -176,6 +104,9 @@ class Maker {
     if (!found) return found;
     if (found->host == "0.0.0.0" || found->host == "::") {
       return fail(Fault::Item, "nobody can reach " + found->host + ": give the host network an address");
+    }
+    if (!found->host.empty() && !usable_ip(found->host)) {
+      return fail(Fault::Item, "its address " + found->host + " is a name; give an IP address");
     }
     if (found->port < 0 || found->port > std::numeric_limits<std::uint16_t>::max()) {
       return fail(Fault::Item, "port " + std::to_string(found->port) + " is out of range");
@@ -208,8 +139,7 @@ class Maker {
     out.enable_tag_override = block.enable_tag_override;
     if (allocation_.healthy == true) out.health = Health::Passing;
     if (phase_ == Phase::Stopping) {
-      out.maintenance =
-          allocation_.desired_status == "run" ? "muster: Nomad drains the node" : "muster: Nomad stops the allocation";
+      out.maintenance = allocation_.desired_status == "run" ? "Nomad drains the node" : "Nomad stops the allocation";
     }
     return out;
   }
@@ -294,7 +224,6 @@ class Maker {
   const std::vector<NativeService>& rows_;
   const Phase phase_;
   std::map<std::string, Variables> variables_;  // by task
-  std::vector<Candidate> candidates_;
   Made out_;
 };
 
@@ -305,9 +234,10 @@ Made make_instances(const Allocation& allocation, const Node& node, const std::v
   return Maker(allocation, node, rows).make(settings);
 }
 
-std::string id_prefix(std::string_view alloc_id) { return std::string(kHead).append(alloc_id).append(":"); }
+std::string id_prefix(std::string_view alloc_id) { return std::string("nomad:").append(alloc_id).append(":"); }
 
 std::string_view allocation_of(std::string_view instance_id) {
+  constexpr std::string_view kHead = "nomad:";
   if (!instance_id.starts_with(kHead)) return {};
   instance_id.remove_prefix(kHead.size());
   const std::size_t colon = instance_id.find(':');
