@@ -41,6 +41,15 @@ struct Ledger::Said {
     }
     return std::nullopt;
   }
+  // Frameworks may share a name, and their tasks an id: then nobody can say which of the two the event is about.
+  bool ambiguous() const {
+    const InstanceList& list = host.slice->instances;
+    if (!list.contains(event.task)) return false;
+    std::size_t namesakes = 0;
+    for (std::size_t i = 0; i < list.size(); ++i) namesakes += list.id(i) == event.task ? 1 : 0;
+    const bool waits = holds(host.slice->doubtful, event.task) && !host.lost_since.contains(event.task);
+    return namesakes > 1 || waits || host.staged.contains(event.task);
+  }
   bool means(const Instance& instance) const {
     return instance.kind == Kind::Task && instance.id == event.task && instance.group == group;
   }
@@ -90,6 +99,10 @@ void Ledger::hear_task(const Event& event, Time now) {
     if (!said.host.slice->instances.contains(event.task)) put(said, std::nullopt, Word::Doubtful);
     return;
   }
+  if (said.ambiguous()) {
+    wants_read_ = true;
+    return;
+  }
   switch (phase_of(event.state)) {
     case Phase::Running:
     case Phase::Draining:
@@ -106,7 +119,14 @@ void Ledger::hear_task(const Event& event, Time now) {
 void Ledger::on_running(const Said& said) {
   const Event& event = said.event;
   const bool draining = phase_of(event.state) == Phase::Draining;
-  std::optional<Instance> instance = event.kind == EventKind::TaskAdded ? std::nullopt : said.known();
+  std::optional<Instance> instance = said.known();
+  if (instance && event.kind == EventKind::TaskAdded) {
+    // Told again when its agent comes back: then nothing is new.
+    const auto again =
+        decode_task(event.body, event.agent, said.agent.pid, event.framework, said.group, heard_rejections_);
+    wants_read_ = wants_read_ || again != instance;
+    return;
+  }
   if (instance) {
     instance->draining = draining;
     if (event.healthy) instance->health = *event.healthy ? Health::Passing : Health::Failing;
@@ -131,8 +151,10 @@ void Ledger::on_running(const Said& said) {
 void Ledger::on_pending(const Said& said) {
   const Event& event = said.event;
   if (said.host.slice->instances.contains(event.task)) {
-    // Events of one task come in order: a new task under an old name, whose end we have not heard, or nonsense.
-    wants_read_ = wants_read_ || event.kind == EventKind::TaskAdded;
+    // Events of one task come in order: another one of the same id, or nonsense.
+    if (event.kind == EventKind::TaskUpdated) return;
+    wants_read_ = true;
+    said.host.staged.insert_or_assign(event.task, event.body);
     return;
   }
   if (event.kind == EventKind::TaskAdded && said.host.staged.size() < kMostStaged) {

@@ -2,8 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
+#include <deque>
 #include <mutex>
+#include <set>
+#include <thread>
 #include <utility>
+
+#include "fakes/mesos_events.h"
 
 namespace muster::fakes {
 namespace {
@@ -35,6 +41,58 @@ struct FakeMesos::State {
   std::size_t failovers = 0;
   std::unique_ptr<HttpServer> server;
 
+  bool reading_registry = false;
+  std::deque<std::uint64_t> subscribers;  // stream ids, the oldest first
+  std::uint64_t subscriptions = 0;
+  std::size_t most_subscribers = 1000;
+  std::chrono::milliseconds interval{15000};
+  bool muted = false;
+  std::set<std::string> frameworks;  // that subscribers have been told of
+  std::function<HttpReply(const HttpRequest&)> api_instead;
+  std::condition_variable_any beat;
+  std::jthread heart;  // after all that it uses
+
+  void push(const std::string& record) {
+    if (muted) return;
+    const std::string bytes = frame(record);
+    for (const std::uint64_t id : subscribers) server->push(id, bytes);
+  }
+
+  void push_added(const MesosTask& task) {
+    if (frameworks.insert(task.framework).second) push(framework_added(task.framework));
+    push(task_added(cluster, task));
+  }
+
+  HttpReply subscribe(const HttpRequest& request) {
+    if (api_instead) return api_instead(request);
+    if (reading_registry) return HttpReply{.status = 503, .body = "Master has not finished recovery"};
+    if (request.method != "POST" || request.body.find("\"SUBSCRIBE\"") == std::string::npos) {
+      return HttpReply{.status = 400, .body = "Failed to validate master::Call"};
+    }
+    while (subscribers.size() >= most_subscribers) {
+      server->finish(subscribers.front());
+      subscribers.pop_front();
+    }
+    HttpReply reply;
+    reply.stream = true;
+    reply.stream_id = ++subscriptions;
+    reply.headers = {"Content-Type: application/json"};
+    reply.body = frame(subscribed(cluster, std::chrono::duration<double>(interval).count()));
+    if (!muted) reply.body += frame(heartbeat());
+    subscribers.push_back(reply.stream_id);
+    for (const MesosTask& task : cluster.tasks) frameworks.insert(task.framework);
+    beat.notify_all();
+    return reply;
+  }
+
+  void run_heart(const std::stop_token& stop) {
+    std::unique_lock lock(mutex);
+    while (!stop.stop_requested()) {
+      beat.wait_for(lock, stop, interval, [] { return false; });
+      if (!stop.stop_requested()) push(heartbeat());
+    }
+  }
+
   bool may_ask(const HttpRequest& request) const {
     const auto shown = request.headers.find("authorization");
     return !accepts || accepts(shown == request.headers.end() ? "" : shown->second);
@@ -54,11 +112,18 @@ struct FakeMesos::State {
     const std::lock_guard lock(mutex);
     if (request.path == "/master/health" || request.path == "/health") return HttpReply{};
     if (!may_ask(request)) return refuse(request);
+    if (request.path == "/api/v1" || request.path == "/master/api/v1") return subscribe(request);
     if (!wants_state(request.path)) return HttpReply{404, "404 Not Found.", {}, {}, {}, 0, false};
     ++reads;
     if (instead) return instead(request);
     // Mesos 1.8 took the .json names away; before 0.25 there were no others.
     if (request.path.ends_with(".json") != old_path) return HttpReply{404, "404 Not Found.", {}, {}, {}, 0, false};
+    if (rendered.empty() && reading_registry) {
+      MesosCluster unread = cluster;
+      unread.agents.clear();
+      unread.tasks.clear();
+      rendered = render_state(unread);
+    }
     if (rendered.empty()) rendered = render_state(cluster);
     HttpReply reply;
     reply.body = rendered;
@@ -78,9 +143,13 @@ FakeMesos::FakeMesos(const std::string& address) : state_(std::make_unique<State
   state.cluster.master_ip = bound.substr(0, bound.rfind(':'));
   state.cluster.hostname = state.cluster.master_ip;
   state.cluster.master_port = std::stoi(bound.substr(bound.rfind(':') + 1));
+  state.heart = std::jthread([&state](const std::stop_token& stop) { state.run_heart(stop); });
 }
 
-FakeMesos::~FakeMesos() { state_->server.reset(); }
+FakeMesos::~FakeMesos() {
+  state_->heart = {};
+  state_->server.reset();
+}
 
 std::string FakeMesos::url() const { return state_->server->url(); }
 
@@ -110,20 +179,36 @@ void FakeMesos::add_agent(const std::string& ip, const std::string& hostname, in
     agent.hostname = hostname;
     agent.port = port;
     cluster.agents.push_back(std::move(agent));
+    state_->push(agent_added(cluster, cluster.agents.back()));
   });
 }
 
 void FakeMesos::remove_agent(const std::string& ip) {
   edit([&](MesosCluster& cluster) {
+    for (MesosTask& task : cluster.tasks) {
+      if (task.agent != ip) continue;
+      task.state = "TASK_LOST";
+      state_->push(task_updated(cluster, task));
+    }
     std::erase_if(cluster.tasks, [&](const MesosTask& each) { return each.agent == ip; });
+    for (const MesosAgent& agent : cluster.agents) {
+      if (agent.ip == ip) state_->push(agent_removed(agent));
+    }
     std::erase_if(cluster.agents, [&](const MesosAgent& each) { return each.ip == ip; });
   });
 }
 
 void FakeMesos::start(MesosTask task) {
   edit([&](MesosCluster& cluster) {
+    const std::size_t before = cluster.tasks.size();
     erase_task(cluster.tasks, task.id);
     cluster.tasks.push_back(std::move(task));
+    MesosTask& added = cluster.tasks.back();
+    if (cluster.tasks.size() == before) return state_->push_added(added);  // another of the same id
+    const std::string state = std::exchange(added.state, "TASK_STAGING");
+    state_->push_added(added);
+    added.state = state;
+    if (state != "TASK_STAGING") state_->push(task_updated(cluster, added));
   });
 }
 
@@ -133,6 +218,7 @@ void FakeMesos::kill(const std::string& id) {
       if (task.id != id) continue;
       cluster.completed.push_back(task);
       cluster.completed.back().state = "TASK_KILLED";
+      state_->push(task_updated(cluster, cluster.completed.back()));
     }
     erase_task(cluster.tasks, id);
   });
@@ -141,7 +227,9 @@ void FakeMesos::kill(const std::string& id) {
 void FakeMesos::set_state(const std::string& id, const std::string& state) {
   edit([&](MesosCluster& cluster) {
     for (MesosTask& task : cluster.tasks) {
-      if (task.id == id) task.state = state;
+      if (task.id != id) continue;
+      task.state = state;
+      state_->push(task_updated(cluster, task));
     }
   });
 }
@@ -149,7 +237,9 @@ void FakeMesos::set_state(const std::string& id, const std::string& state) {
 void FakeMesos::set_healthy(const std::string& id, bool healthy) {
   edit([&](MesosCluster& cluster) {
     for (MesosTask& task : cluster.tasks) {
-      if (task.id == id) task.healthy = healthy;
+      if (task.id != id) continue;
+      task.healthy = healthy;
+      state_->push(task_updated(cluster, task, "REASON_TASK_HEALTH_CHECK_STATUS_UPDATED"));
     }
   });
 }
@@ -157,7 +247,12 @@ void FakeMesos::set_healthy(const std::string& id, bool healthy) {
 void FakeMesos::move(const std::string& id, const std::string& agent_ip) {
   edit([&](MesosCluster& cluster) {
     for (MesosTask& task : cluster.tasks) {
-      if (task.id == id) task.agent = agent_ip;
+      if (task.id != id) continue;
+      const std::string state = std::exchange(task.state, "TASK_KILLED");
+      state_->push(task_updated(cluster, task));
+      task.agent = agent_ip;
+      task.state = state;
+      state_->push(task_added(cluster, task));
     }
   });
 }
@@ -168,6 +263,9 @@ void FakeMesos::fail_over() {
     cluster.elected_time = now();
     cluster.unreachable.clear();  // masters forget them
     cluster.completed.clear();
+    for (const std::uint64_t id : state_->subscribers) state_->server->finish(id, true);
+    state_->subscribers.clear();
+    state_->frameworks.clear();
     for (MesosAgent& agent : cluster.agents) {
       agent.registered = false;
       agent.reregistered = false;
@@ -188,6 +286,12 @@ void FakeMesos::come_back(const std::string& ip) {
       cluster.tasks.back().state = "TASK_RUNNING";
     }
     std::erase_if(cluster.unreachable, [&](const MesosTask& each) { return each.agent == ip; });
+    for (const MesosTask& task : cluster.tasks) {
+      if (task.agent == ip) state_->push_added(task);
+    }
+    for (const MesosAgent& agent : cluster.agents) {
+      if (agent.ip == ip) state_->push(agent_added(cluster, agent));
+    }
   });
 }
 
@@ -202,9 +306,59 @@ void FakeMesos::lose_agent(const std::string& ip) {
       if (task.agent != ip) continue;
       cluster.unreachable.push_back(task);
       cluster.unreachable.back().state = "TASK_UNREACHABLE";
+      state_->push(task_updated(cluster, cluster.unreachable.back()));  // and no AGENT_REMOVED
     }
     std::erase_if(cluster.tasks, [&](const MesosTask& each) { return each.agent == ip; });
   });
+}
+
+void FakeMesos::recover_registry(bool reading) {
+  edit([&](MesosCluster&) { state_->reading_registry = reading; });
+}
+
+std::size_t FakeMesos::subscribers() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->subscribers.size();
+}
+
+std::uint64_t FakeMesos::subscriptions() const {
+  const std::lock_guard lock(state_->mutex);
+  return state_->subscriptions;
+}
+
+void FakeMesos::set_heartbeat(std::chrono::milliseconds interval) {
+  state_->heart = {};  // ends it before the lock is taken, which it wants too
+  const std::lock_guard lock(state_->mutex);
+  state_->interval = interval;
+  state_->heart = std::jthread([state = state_.get()](const std::stop_token& stop) { state->run_heart(stop); });
+}
+
+void FakeMesos::set_most_subscribers(std::size_t most) {
+  const std::lock_guard lock(state_->mutex);
+  state_->most_subscribers = most;
+}
+
+void FakeMesos::mute(bool muted) {
+  const std::lock_guard lock(state_->mutex);
+  state_->muted = muted;
+}
+
+void FakeMesos::send(const std::string& record) { send_raw(frame(record)); }
+
+void FakeMesos::send_raw(const std::string& bytes) {
+  const std::lock_guard lock(state_->mutex);
+  for (const std::uint64_t id : state_->subscribers) state_->server->push(id, bytes);
+}
+
+void FakeMesos::cut_streams(bool in_mid_chunk) {
+  const std::lock_guard lock(state_->mutex);
+  for (const std::uint64_t id : state_->subscribers) state_->server->finish(id, in_mid_chunk);
+  state_->subscribers.clear();
+}
+
+void FakeMesos::answer_api_with(std::function<HttpReply(const HttpRequest&)> reply) {
+  const std::lock_guard lock(state_->mutex);
+  state_->api_instead = std::move(reply);
 }
 
 void FakeMesos::answer_with(std::function<HttpReply(const HttpRequest&)> reply) {

@@ -1,6 +1,7 @@
 // A Mesos master over real HTTP: agents and tasks that start, move, end and are lost, failovers, and misbehaviour.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -41,6 +42,21 @@ class FakeMesos {
   void fail_over();                        // a new id, elected now; every agent is recovered and silent
   void come_back(const std::string& ip);   // an agent re-registers
   void lose_agent(const std::string& ip);  // unreachable: row gone, tasks in unreachable_tasks
+
+  // A new leader that still reads its registry: 503 on /api/v1, and a /state that knows nobody. Until told otherwise.
+  void recover_registry(bool reading);
+
+  // --- POST /api/v1 SUBSCRIBE: every call above is told to the subscribers, `edit` excepted. A failover ends them. ---
+  std::size_t subscribers() const;
+  std::uint64_t subscriptions() const;            // so far
+  void set_heartbeat(std::chrono::milliseconds);  // of subscriptions to come; 15 s
+  void set_most_subscribers(std::size_t most);    // the oldest has to go; 1000
+  void mute(bool muted);                          // no heartbeats, and no events: those of meanwhile are lost
+  void send(const std::string& record);           // any record, framed
+  void send_raw(const std::string& bytes);        // anything at all
+  void cut_streams(bool in_mid_chunk = true);
+  // Stands for the answer to every POST of /api/v1 until cleared (null).
+  void answer_api_with(std::function<HttpReply(const HttpRequest&)> reply);
 
   // --- misbehaviour: `reply` stands for the answer to every request for a state until cleared ---
   void answer_with(std::function<HttpReply(const HttpRequest&)> reply);

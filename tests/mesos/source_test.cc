@@ -39,6 +39,7 @@ class SourceTest : public ::testing::Test {
   SourceTest() {
     net::global_init();
     settings_.refresh = milliseconds(100);
+    settings_.api = Api::Poll;  // events have tests of their own
     settings_.http.connect_timeout = milliseconds(2000);
     settings_.http.timeout = milliseconds(5000);
     mesos_.add_agent("127.0.0.11", "node1");
