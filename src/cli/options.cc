@@ -99,6 +99,24 @@ Setter set_list(std::vector<std::string>& target) {
   };
 }
 
+Setter set_visibility(std::vector<std::string>& target) {
+  return [&target](const std::string& value) -> Result<void> {
+    std::vector<std::string> out;
+    for (const std::string& part : split_commas(value)) {
+      const std::string low = lower(part);
+      if (low != "framework" && low != "cluster" && low != "external" && low != "none") {
+        return fail(Fault::Leave, "not known; give a comma list of FRAMEWORK, CLUSTER, EXTERNAL and none");
+      }
+      std::string upper = low;
+      std::transform(low.begin(), low.end(), upper.begin(), [](char c) { return static_cast<char>(c - 'a' + 'A'); });
+      out.push_back(low == "none" ? low : upper);
+    }
+    if (out.empty()) return fail(Fault::Leave, "empty; give a comma list of FRAMEWORK, CLUSTER, EXTERNAL and none");
+    target = std::move(out);
+    return {};
+  };
+}
+
 Setter set_listen(std::string& target) {
   return [&target](const std::string& value) -> Result<void> {
     auto listen = parse_listen(value);
@@ -191,6 +209,18 @@ FlagGroup rules_group(Options& o) {
             set_any(r.service_port_label)),
        flag("mesos-ip-order", "LIST", "Where an address is taken from: netinfo, mesos, docker and host, in order",
             "netinfo,mesos,host", set_ip_order(r.ip_order)),
+       repeatable("mesos-network", "NAME", "Take addresses of the container network NAME before all others",
+                  append_text(r.networks)),
+       flag("mesos-visibility", "LIST",
+            "Only tasks whose discovery info says so: FRAMEWORK, CLUSTER, EXTERNAL, and none for tasks without", "all",
+            set_visibility(r.visibility)),
+       flag("mesos-health-checks", "",
+            "HTTP and TCP health checks of Mesos become Consul checks, where no check_* label says otherwise", "true",
+            set_switch(r.health_checks)),
+       flag("opt-in", "", "Only tasks with a label consul=true, or any consul label but an empty one and false",
+            "false", set_switch(r.opt_in)),
+       repeatable("meta-label-prefix", "PREFIX", "A task's label PREFIXkey=value becomes key=value in Meta",
+                  append_text(r.meta_label_prefix)),
        flag("service-name", "NAME", "Service name of the scheduler's own hosts", "mesos", set_text(r.service_name)),
        flag("service-tags", "LIST", "Each role tag of a host becomes role.TAG for every TAG of this comma list", "",
             set_list(r.service_tags)),

@@ -61,8 +61,8 @@ std::vector<Check> checks_from_labels(const std::vector<Label>& labels, const st
     const std::string value = last_value(labels, "check_" + kind);
     if (value.empty()) continue;
     const std::string target = interpolate(value, endpoint);
-    if (target.size() > kLongestTarget || !printable(target)) {
-      reject(Reason::BadCheck, "check_" + kind + ": over 4096 bytes, or not printable; dropped");
+    if (target.empty() || target.size() > kLongestTarget || !printable(target)) {
+      reject(Reason::BadCheck, "check_" + kind + ": nothing is left of it, over 4096 bytes, or not printable; dropped");
       continue;
     }
     Check check;

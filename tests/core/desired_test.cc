@@ -128,6 +128,8 @@ TEST(Rejected, IsTheOneItemAndTheRestGoesOn) {
       {"a tag of 256", "t web 80 {tags=a," + long_name + "}", {"muster:t:80 = web 10.0.0.21:80 [a]"}, {"bad_tag t"}},
       {"no address of the wanted kinds", "t web 80 @docker:1.2.3.4", {"muster:t:80 = web :80"}, {"no_address t"}},
       {"an id twice in one task", "t web a:80,b:80", {"muster:t:80 = web 10.0.0.21:80 [a]"}, {"id_collision t"}},
+      // Consul refuses a check that asks for nothing, and the service with it.
+      {"a check of a port that is none", "t web {check_tcp={port}}", {"muster:t = web 10.0.0.21:0"}, {"bad_check t"}},
       {"a check of 10 kB",
        "t web 80 {check_http=http://" + std::string(10'000, 'x') + "}",
        {"muster:t:80 = web 10.0.0.21:80"},

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/canonical.h"
+#include "core/label_checks.h"
 #include "core/notation.h"
 
 namespace muster {
@@ -45,7 +46,11 @@ class Noise {
                                                  ".",
                                                  "10.0.0.1",
                                                  "::1",
-                                                 "0"};
+                                                 "0",
+                                                 "{port:80}",
+                                                 "{port:",
+                                                 "bridge",
+                                                 "passing"};
     std::string out;
     const std::size_t parts = below(6);
     for (std::size_t i = 0; i < parts; ++i) {
@@ -61,8 +66,11 @@ class Noise {
 
   std::vector<Label> labels() {
     std::vector<Label> out;
-    static const std::vector<std::string> kKeys{"tags",         "check_http",     "check_tcp",        "check_ttl",
-                                                "check_script", "check_interval", "overrideTaskName", "ports"};
+    static const std::vector<std::string> kKeys{
+        "tags",         "check_http",     "check_tcp",        "check_ttl",
+        "check_script", "check_interval", "overrideTaskName", "ports",
+        "consul",       "name",           "meta.x",           "meta.muster_owner",
+        "port.0.name",  "port.0.tags",    "port.1.check_tcp", "port.web.consul"};
     for (std::size_t i = below(6); i > 0; --i)
       out.push_back({below(2) == 0 ? kKeys[below(kKeys.size())] : text(), text()});
     return out;
@@ -74,6 +82,23 @@ class Noise {
     return out;
   }
 
+  Check check() {
+    Check out;
+    for (std::string* field : {&out.http, &out.tcp, &out.grpc, &out.ttl}) {
+      if (below(3) == 0) *field = below(2) == 0 ? text() : "10s";
+    }
+    if (below(6) == 0) out.args = texts(4);
+    for (std::string* field : {&out.id, &out.name, &out.interval, &out.timeout, &out.method, &out.tls_server_name,
+                               &out.notes, &out.status, &out.output}) {
+      if (below(3) == 0) *field = below(2) == 0 ? text() : "10s";
+    }
+    for (std::size_t i = below(3); i > 0; --i) out.header.push_back({text(), text()});
+    out.reported = below(2) == 0;
+    return out;
+  }
+
+  std::uint16_t small() { return static_cast<std::uint16_t>(below(below(2) == 0 ? 3 : 65536)); }
+
   Instance instance() {
     Instance out;
     out.id = below(4) == 0 ? text() : "t" + std::to_string(below(1000));
@@ -82,11 +107,21 @@ class Noise {
     out.group = text();
     out.labels = labels();
     out.tags = texts(below(10) == 0 ? 400 : 5);
-    for (std::size_t i = below(4); i > 0; --i) out.addresses.push_back({static_cast<AddressKind>(below(4)), text()});
-    for (std::size_t i = below(5); i > 0; --i) {
-      out.ports.push_back(
-          {static_cast<std::uint16_t>(below(65536)), static_cast<PortOrigin>(below(2)), text(), text(), texts(5)});
+    for (std::size_t i = below(4); i > 0; --i) {
+      out.addresses.push_back({static_cast<AddressKind>(below(4)), text(), below(2) == 0, text()});
     }
+    for (std::size_t i = below(5); i > 0; --i) {
+      out.ports.push_back({static_cast<std::uint16_t>(below(65536)), static_cast<PortOrigin>(below(2)), text(), text(),
+                           texts(5), labels(), small()});
+    }
+    for (std::size_t i = below(4); i > 0; --i) out.checks.push_back(check());
+    out.key = below(3) == 0 ? text() : "";
+    out.maintenance = below(3) == 0 ? text() : "";
+    out.visibility = text();
+    out.weight_passing = small();
+    out.weight_warning = small();
+    for (std::size_t i = below(3); i > 0; --i) out.tagged_addresses[text()] = {text(), small()};
+    out.distance = static_cast<std::uint8_t>(below(3));
     for (std::size_t i = below(below(10) == 0 ? 100 : 4); i > 0; --i) out.meta.push_back({text(), text()});
     out.health = static_cast<Health>(below(3));
     return out;
@@ -105,6 +140,12 @@ void expect_acceptable(const Service& service, const std::string& prefix) {
   EXPECT_LE(service.name.size(), 255u);
   EXPECT_TRUE(printable(service.name));
   EXPECT_TRUE(service.address.empty() || usable_ip(service.address)) << service.address;
+  EXPECT_GE(service.weight_passing, 1);
+  for (const auto& [name, tagged] : service.tagged_addresses) {
+    EXPECT_TRUE(!name.empty() && printable(name) && !tagged.address.empty() && printable(tagged.address)) << name;
+  }
+  const std::string reason = service.maintenance.value_or("muster: ");
+  EXPECT_TRUE(reason.starts_with("muster: ") && printable(reason)) << reason;
   EXPECT_LE(service.tags.size(), 128u);
   for (const std::string& tag : service.tags) EXPECT_TRUE(printable(tag) && tag.size() <= 255) << tag;
   EXPECT_LE(service.meta.size(), 64u);
@@ -120,7 +161,21 @@ void expect_acceptable(const Service& service, const std::string& prefix) {
   EXPECT_EQ(service.meta.at(kMetaHash), definition_hash(service));
   for (const Check& check : service.checks) {
     EXPECT_TRUE(our_check_id(check.id, service.id)) << check.id;
-    EXPECT_TRUE(printable(check.http + check.tcp + check.ttl));
+    EXPECT_TRUE(printable(check.http + check.tcp + check.grpc + check.ttl));
+    EXPECT_EQ(!check.http.empty() + !check.tcp.empty() + !check.grpc.empty() + !check.ttl.empty() + !check.args.empty(),
+              1);
+    for (const std::string* field :
+         {&check.name, &check.interval, &check.timeout, &check.method, &check.tls_server_name, &check.notes}) {
+      EXPECT_TRUE(printable(*field) && field->size() <= 4096) << *field;
+    }
+    EXPECT_TRUE(check.interval.empty() || positive_duration(check.interval)) << check.interval;
+    EXPECT_TRUE(check.timeout.empty() || positive_duration(check.timeout)) << check.timeout;
+    EXPECT_TRUE(check.status.empty() || check.status == "passing" || check.status == "warning" ||
+                check.status == "critical")
+        << check.status;
+    EXPECT_FALSE(check.reported && check.ttl.empty());
+    for (const Header& header : check.header)
+      EXPECT_TRUE(!header.name.empty() && printable(header.name + header.value));
     EXPECT_NE(check.ttl.empty(), check.interval.empty()) << "Consul: one of interval and TTL";
     for (const std::string& arg : check.args) EXPECT_TRUE(printable(arg));
   }
@@ -135,6 +190,9 @@ TEST(Hostile, BytesNeverMakeAServiceThatConsulWouldRefuseOrChange) {
     RuleSettings settings = seed % 2 == 0 ? notation::modern() : notation::compat();
     settings.service_port_label = "ports";
     settings.enable_script_checks = true;
+    settings.meta_label_prefix = {"meta.", "x"};
+    settings.networks = {"bridge"};
+    settings.opt_in = seed % 7 == 0;
     std::vector<Instance> instances;
     for (std::size_t i = noise.below(5); i > 0; --i) instances.push_back(noise.instance());
     const auto compiled = notation::rules(settings);

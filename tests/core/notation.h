@@ -27,9 +27,14 @@ inline std::uint16_t port_number(const std::string& text) {
   return static_cast<std::uint16_t>(value);
 }
 
-// "31000" is a resource port; "http:31000", ":31000" and "dns:53/udp+edge+blue" are discovery ports.
-inline Port port(const std::string& text) {
+// "31000" is a resource port; "http:31000", ":31000" and "dns:53/udp+edge+blue" are discovery ports. ">80" behind any
+// of these: what it maps to in the container.
+inline Port port(std::string text) {
   Port out;
+  if (const std::size_t arrow = text.find('>'); arrow != std::string::npos) {
+    out.inside = port_number(text.substr(arrow + 1));
+    text.resize(arrow);
+  }
   const std::size_t colon = text.find(':');
   if (colon == std::string::npos) {
     out.number = port_number(text);
@@ -45,13 +50,17 @@ inline Port port(const std::string& text) {
   return out;
 }
 
+// "netinfo:10.0.0.21", or "netinfo:9.0.1.2/dcos" and "netinfo:9.0.1.2/" of a network of the container's own.
 inline Address address(const std::string& text) {
   const std::size_t colon = text.find(':');
+  const std::size_t slash = text.find('/');
   const std::string kind = text.substr(0, colon);
-  const std::string ip = text.substr(colon + 1);
-  if (kind == "netinfo") return {AddressKind::NetInfo, ip};
-  if (kind == "mesos") return {AddressKind::Mesos, ip};
-  if (kind == "docker") return {AddressKind::Docker, ip};
+  const std::string ip = text.substr(colon + 1, slash == std::string::npos ? slash : slash - colon - 1);
+  const bool inside = slash != std::string::npos;
+  const std::string network = inside ? text.substr(slash + 1) : "";
+  if (kind == "netinfo") return {AddressKind::NetInfo, ip, inside, network};
+  if (kind == "mesos") return {AddressKind::Mesos, ip, inside, network};
+  if (kind == "docker") return {AddressKind::Docker, ip, inside, network};
   if (kind != "host") ADD_FAILURE() << "address kind " << kind;
   return {AddressKind::Host, ip};
 }
@@ -72,6 +81,8 @@ inline void mark(Instance& out, const std::string& word) {
     out.draining = true;
   } else if (word == "!failing") {
     out.health = Health::Failing;
+  } else if (word == "!passing") {
+    out.health = Health::Passing;
   } else if (word == "!host") {
     out.kind = Kind::Host;
   } else if (word == "!service") {
@@ -181,6 +192,7 @@ inline std::string show(const Check& check) {
   if (!check.ttl.empty()) out += " ttl " + check.ttl;
   if (!check.args.empty()) out += " args " + joined(check.args);
   if (!check.interval.empty()) out += " every " + check.interval;
+  if (!check.status.empty()) out += " " + check.status;
   return out;
 }
 
