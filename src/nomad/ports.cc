@@ -37,7 +37,7 @@ class Maker {
   }
 
   void add(const std::vector<AllottedPort>& ports) {
-    const std::string asked = find("muster_ports");
+    const std::string asked = find("muster-ports");
     if (asked.empty() || asked == "false") return;
     const std::vector<std::string> labels = parts_of(asked);
     for (const AllottedPort& port : ports) {
@@ -60,14 +60,14 @@ class Maker {
     block.task = task_;
     block.port_label = label;
     block.address_mode = "host";
-    block.name = find("muster_name_" + label);
+    block.name = find("muster-name-" + label);
     if (block.name.empty()) {
       const std::string& job = job_.parent_id.empty() ? job_.name : job_.parent_id;
       block.name = fit_for_dns((job.empty() ? job_.id : job) + '-' + job_.group + '-' + label);
     }
-    block.tags = parts_of(find("muster_tags"));
-    for (std::string& tag : parts_of(find("muster_tags_" + label))) block.tags.push_back(std::move(tag));
-    add_check(find("muster_check_" + label), block);
+    block.tags = parts_of(find("muster-tags"));
+    for (std::string& tag : parts_of(find("muster-tags-" + label))) block.tags.push_back(std::move(tag));
+    add_check(find("muster-check-" + label), block);
     out_.blocks.push_back(std::move(block));
   }
 
@@ -79,7 +79,7 @@ class Maker {
     const std::string path = kind.size() < text.size() ? text.substr(kind.size() + 1) : "";
     const bool web = kind == "http" || kind == "https";
     if (!web && text != "tcp" && text != "grpc") {
-      out_.problems.push_back("meta muster_check_" + block.port_label + " is " + text +
+      out_.problems.push_back("meta muster-check-" + block.port_label + " is " + text +
                               ": give tcp, grpc, http:/path or https:/path");
       return;
     }

@@ -1,11 +1,11 @@
 // --nomad-ports: labelled ports of groups without any service block, as if the job had one for each. Pure.
 //
 // Asked for in the job's, the group's or the task's meta (the nearer wins):
-//   muster_ports          "true": all labelled ports; "http,metrics": these; "false": none
-//   muster_name_<label>   name of the service; else <job>-<group>-<label>, where the job is the parent of a periodic or
+//   muster-ports          "true": all labelled ports; "http,metrics": these; "false": none
+//   muster-name-<label>   name of the service; else <job>-<group>-<label>, where the job is the parent of a periodic or
 //                         dispatched one
-//   muster_tags           tags of all of them, separated by commas; muster_tags_<label>: of one, behind these
-//   muster_check_<label>  "tcp", "grpc", "http:/path" or "https:/path": a check every 10s, with 2s for the answer
+//   muster-tags           tags of all of them, separated by commas; muster-tags-<label>: of one, behind these
+//   muster-check-<label>  "tcp", "grpc", "http:/path" or "https:/path": a check every 10s, with 2s for the answer
 #pragma once
 
 #include <string>

@@ -20,7 +20,7 @@ struct World {
     job.id = "shop";
     job.name = "shop";
     job.group = "g";
-    job.meta = {{"muster_ports", "true"}};
+    job.meta = {{"muster-ports", "true"}};
     job.tasks = {{"t", "exec", {}, {}}};
   }
 
@@ -38,9 +38,9 @@ struct World {
 TEST(NomadPorts, AreServicesWhereTheJobAsks) {
   World world;
   EXPECT_EQ(world.names(), "shop-g-http shop-g-web-ui");
-  world.job.meta["muster_ports"] = "http, nothing";
+  world.job.meta["muster-ports"] = "http, nothing";
   EXPECT_EQ(world.names(), "shop-g-http");
-  world.job.meta["muster_ports"] = "false";
+  world.job.meta["muster-ports"] = "false";
   EXPECT_EQ(world.names(), "");
   world.job.meta.clear();
   EXPECT_EQ(world.names(), "");
@@ -48,7 +48,7 @@ TEST(NomadPorts, AreServicesWhereTheJobAsks) {
 
 TEST(NomadPorts, TheGroupsWordIsNearerThanTheJobs) {
   World world;
-  world.job.group_meta = {{"muster_ports", "web_ui"}};
+  world.job.group_meta = {{"muster-ports", "web_ui"}};
   EXPECT_EQ(world.names(), "shop-g-web-ui");
 }
 
@@ -68,11 +68,11 @@ TEST(NomadPorts, OfAPeriodicJobHaveTheNameOfItsParent) {
 
 TEST(NomadPorts, HaveNamesTagsAndChecksFromTheMeta) {
   World world;
-  world.job.meta["muster_name_http"] = "front";
-  world.job.meta["muster_tags"] = "a, b";
-  world.job.meta["muster_tags_http"] = "c";
-  world.job.meta["muster_check_http"] = "https:/health?full=1";
-  world.job.meta["muster_check_web_ui"] = "tcp";
+  world.job.meta["muster-name-http"] = "front";
+  world.job.meta["muster-tags"] = "a, b";
+  world.job.meta["muster-tags-http"] = "c";
+  world.job.meta["muster-check-http"] = "https:/health?full=1";
+  world.job.meta["muster-check-web_ui"] = "tcp";
   const PortBlocks made = world.make();
   ASSERT_EQ(made.blocks.size(), 2U);
   EXPECT_TRUE(made.problems.empty());
@@ -89,12 +89,12 @@ TEST(NomadPorts, HaveNamesTagsAndChecksFromTheMeta) {
 
 TEST(NomadPorts, ACheckThatNobodyUnderstandsIsNamed) {
   World world;
-  world.job.meta["muster_check_http"] = "ping";
+  world.job.meta["muster-check-http"] = "ping";
   const PortBlocks made = world.make();
   EXPECT_EQ(made.blocks.size(), 2U);
   EXPECT_TRUE(made.blocks[0].checks.empty());
   ASSERT_EQ(made.problems.size(), 1U);
-  EXPECT_NE(made.problems[0].find("muster_check_http is ping"), std::string::npos);
+  EXPECT_NE(made.problems[0].find("muster-check-http is ping"), std::string::npos);
 }
 
 TEST(NomadPorts, OfATaskAreItsOwnAndFollowIt) {
@@ -104,7 +104,7 @@ TEST(NomadPorts, OfATaskAreItsOwnAndFollowIt) {
   ASSERT_EQ(made.blocks.size(), 3U);
   EXPECT_EQ(made.blocks[2].name, "shop-g-db");
   EXPECT_EQ(made.blocks[2].task, "t");
-  world.job.tasks[0].meta = {{"muster_ports", "false"}};
+  world.job.tasks[0].meta = {{"muster-ports", "false"}};
   EXPECT_EQ(world.names(), "shop-g-http shop-g-web-ui");
 }
 

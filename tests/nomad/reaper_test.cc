@@ -97,7 +97,7 @@ Allocation random_allocation(Dice& dice, std::size_t number) {
   job.id = out.job_id;
   job.group = "g";
   if (dice.one_in(4)) {
-    job.meta = {{"muster_ports", "true"}};
+    job.meta = {{"muster-ports", "true"}};
   } else {
     for (std::size_t i = dice.below(4); i-- > 0;) job.services.push_back(random_block(dice, dice.one_in(2) ? "t" : ""));
   }
