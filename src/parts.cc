@@ -8,6 +8,7 @@
 #include "consul/identity.h"
 #include "consul/search.h"
 #include "consul/sight.h"
+#include "consul/synced.h"
 #include "consul/watch.h"
 #include "log/log.h"
 
@@ -78,6 +79,7 @@ Result<std::vector<AgentKey>> find_agents(const Program& program, std::vector<Ag
 std::unique_ptr<Agents> make_agents(const Program& program, bool writes, const std::shared_ptr<run::Lock>& lock,
                                     const std::shared_ptr<consul::Census>& census,
                                     const std::shared_ptr<consul::Identities>& identities,
+                                    const std::shared_ptr<consul::Suspects>& suspects,
                                     std::function<bool(const AgentKey&)> serves) {
   const cli::Options& options = program.settings->options;
   const consul::Permit permit = lock ? [lock] { return lock->permit(); } : consul::Permit();
@@ -88,19 +90,22 @@ std::unique_ptr<Agents> make_agents(const Program& program, bool writes, const s
     agents = std::make_unique<consul::CatalogAgents>(options.consul, program.credentials, owner.id, prove, census);
   } else {
     auto plain = std::make_unique<consul::ConsulAgents>(options.consul, program.credentials, permit);
+    net::HttpClient& client = plain->client();
     if (options.consul.verify == consul::Verify::Off) {
       agents = std::move(plain);
     } else {
       agents =
           std::make_unique<consul::VerifiedAgents>(std::move(plain), options.consul, program.credentials, identities);
     }
+    agents = std::make_unique<consul::SyncedAgents>(std::move(agents), client, program.credentials, suspects, owner);
   }
   const auto may_write = [=] { return writes && (!permit || permit()); };
   return std::make_unique<consul::SightedAgents>(std::move(agents), owner, may_write, std::move(serves));
 }
 
 // Null where there is nothing to watch: a single pass, or hosts without agents.
-std::unique_ptr<consul::Watch> make_watch(const Program& program, const run::RunSettings& settings) {
+std::unique_ptr<consul::Watch> make_watch(const Program& program, const run::RunSettings& settings,
+                                          const std::shared_ptr<consul::Suspects>& suspects) {
   const cli::Options& options = program.settings->options;
   if (settings.once || options.consul.catalog || settings.watch_agents == 0) return nullptr;
   const std::size_t limit = consul::affordable_watch(settings.watch_agents);
@@ -110,7 +115,7 @@ std::unique_ptr<consul::Watch> make_watch(const Program& program, const run::Run
                         {"reason", "the limit of open files is too low; raise it (ulimit -n, LimitNOFILE=)"}});
   }
   const Owner owner{options.rules.owner, options.rules.service_id_prefix};
-  return std::make_unique<consul::Watch>(options.consul, program.credentials, owner, limit);
+  return std::make_unique<consul::Watch>(options.consul, program.credentials, owner, limit, suspects);
 }
 
 }  // namespace
@@ -147,14 +152,15 @@ Result<run::Parts> make_parts(const Program& program, bool dry) {
   parts.lock = run::make_lock(parts.settings, options.rules.owner, options.consul, program.credentials);
   const auto census = std::make_shared<consul::Census>();
   const auto identities = std::make_shared<consul::Identities>(10 * parts.settings.audit_interval);
-  parts.make_agents = [&program, writes = !parts.settings.dry_run, lock = parts.lock, census,
-                       identities](std::function<bool(const AgentKey&)> serves) {
-    return make_agents(program, writes, lock, census, identities, std::move(serves));
+  const auto suspects = std::make_shared<consul::Suspects>();
+  parts.make_agents = [&program, writes = !parts.settings.dry_run, lock = parts.lock, census, identities,
+                       suspects](std::function<bool(const AgentKey&)> serves) {
+    return make_agents(program, writes, lock, census, identities, suspects, std::move(serves));
   };
   parts.find_agents = [&](const std::vector<AgentKey>& ask, std::stop_token stop) {
     return find_agents(program, ask, stop);
   };
-  parts.watch = make_watch(program, parts.settings);
+  parts.watch = make_watch(program, parts.settings, suspects);
   parts.reload = [&] { return reload(program); };
   return parts;
 }

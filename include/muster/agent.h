@@ -40,7 +40,8 @@ struct ActualService {
   bool enable_tag_override = false;
   std::vector<ActualCheck> checks;           // sorted by id, unique; without `_service_maintenance:<id>`
   std::optional<std::string> maintenance{};  // the reason (the check's Notes), when the service is in maintenance
-  TaggedAddresses tagged_addresses{};        // as read: with those that agents add (lan_ipv4, wan_ipv4, ...)
+  // As read: with those that agents add (lan_ipv4, wan_ipv4, ...); nothing: this peer cannot hold any.
+  std::optional<TaggedAddresses> tagged_addresses = TaggedAddresses{};
   // What the servers' catalog holds otherwise than the agent, for people; empty: nothing, or it was not looked at.
   std::string unsynced{};
   friend bool operator==(const ActualService&, const ActualService&) = default;
@@ -51,6 +52,7 @@ enum class RemarkKind : std::uint8_t {
   WrongAgent,   // who answers is not the agent of the host that is meant
   NodeRefused,  // the servers refuse the agent's node: what it takes does not reach the catalog
   Unverified,   // it does not tell who it is
+  LiveAgent,    // catalog mode: the host has a Consul agent, so what is registered for it is left alone
 };
 
 std::string_view to_string(RemarkKind kind);
@@ -61,12 +63,17 @@ struct Remark {
   friend bool operator==(const Remark&, const Remark&) = default;
 };
 
+// Nothing is planned for it.
+bool left_alone(const std::vector<Remark>& remarks);
+
 // A successful read. There is no Actual for an agent that could not be read whole.
 struct Actual {
   std::vector<ActualService> services;  // sorted by id
   std::vector<Remark> remarks{};
   friend bool operator==(const Actual&, const Actual&) = default;
 };
+
+inline bool left_alone(const Actual& actual) { return left_alone(actual.remarks); }
 
 struct Failure {
   std::string service_id;

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "consul/peer.h"
+#include "core/canonical.h"
 #include "core/text.h"
 
 namespace muster::consul {
@@ -28,6 +29,18 @@ bool is_ipv4(std::string_view text) {
   return usable_ip(text) && text.find('.') != std::string_view::npos && text.find(':') == std::string_view::npos;
 }
 
+// A check that consul-esm ran, by its id, and that it has nothing to run any more: emptied by hand.
+std::string undefined_check(const ActualService& service, const CatalogNode& node) {
+  for (const CatalogCheck& check : node.checks) {
+    const bool run = check.id.starts_with("http:") || check.id.starts_with("http-") || check.id.starts_with("tcp:") ||
+                     check.id.starts_with("tcp-");
+    if (run && check.service_id == service.id && our_check_id(check.id, service.id) && !check.defined) {
+      return "check " + check.id + " has lost its definition";
+    }
+  }
+  return "";
+}
+
 class CatalogAgent : public Agent {
  public:
   CatalogAgent(Peer peer, std::string host, const std::string& owner, const ProveLock& prove_lock, Census& census)
@@ -43,7 +56,8 @@ class CatalogAgent : public Agent {
 
  private:
   Result<CatalogNode> read_node(const std::stop_token& stop);
-  Result<void> check_ours(const CatalogNode& node, const std::stop_token& stop);
+  Result<void> check_ours(const CatalogNode& node) const;
+  Result<bool> has_agent(const std::stop_token& stop);
   std::vector<Step> make_steps(const Plan& plan, Applied& applied) const;
   Result<void> add_end(const Plan& plan, std::vector<Step>& steps, const std::stop_token& stop);
   void send_all(const Plan& plan, std::vector<Step> steps, Applied& applied, const std::stop_token& stop);
@@ -67,7 +81,18 @@ Result<Actual> CatalogAgent::read(std::stop_token stop) {
   known_.reset();
   auto node = read_node(stop);
   if (!node) return tl::unexpected(node.error());
-  if (auto ours = check_ours(*node, stop); !ours) return tl::unexpected(ours.error());
+  if (auto ours = check_ours(*node); !ours) return tl::unexpected(ours.error());
+  const auto lives = has_agent(stop);
+  if (!lives) return tl::unexpected(lives.error());
+  if (*lives) {
+    return Actual{{},
+                  {{RemarkKind::LiveAgent, "a Consul agent serves " + host_ +
+                                               ": services of this host belong to it; use --consul-mode=agent"}}};
+  }
+  for (ActualService& service : node->actual.services) {
+    service.unsynced = undefined_check(service, *node);
+    service.tagged_addresses.reset();  // transactions of 1.8.7 take them and store none
+  }
   known_ = std::move(*node);
   return known_->actual;
 }
@@ -83,7 +108,7 @@ Result<CatalogNode> CatalogAgent::read_node(const std::stop_token& stop) {
   return node;
 }
 
-Result<void> CatalogAgent::check_ours(const CatalogNode& node, const std::stop_token& stop) {
+Result<void> CatalogAgent::check_ours(const CatalogNode& node) const {
   const auto mark = node.meta.find(kMetaOwner);
   if (node.exists && mark == node.meta.end()) {
     return fail(Fault::Keep, peer_.url() + ": node " + node_ + " of the catalog was not made by muster; left alone");
@@ -91,14 +116,15 @@ Result<void> CatalogAgent::check_ours(const CatalogNode& node, const std::stop_t
   if (node.exists && mark->second != owner_) {
     return fail(Fault::Keep, peer_.url() + ": node " + node_ + " belongs to owner " + mark->second + "; left alone");
   }
-  const auto lives = census_.lives(host_, [&](const std::string& path) { return peer_.get(path, stop); });
+  return {};
+}
+
+Result<bool> CatalogAgent::has_agent(const std::stop_token& stop) {
+  auto lives = census_.lives(host_, [&](const std::string& path) { return peer_.get(path, stop); });
   if (!lives && lives.error().fault == Fault::Keep) {
     return fail(Fault::Keep, peer_.url() + ": " + lives.error().message);
   }
-  if (!lives) return tl::unexpected(lives.error());
-  if (!*lives) return {};
-  return fail(Fault::Keep, peer_.url() + ": a Consul agent serves " + host_ +
-                               ": services of this host belong to it; use --consul-mode=agent");
+  return lives;
 }
 
 Applied CatalogAgent::apply(const Plan& plan, std::stop_token stop) {
@@ -107,6 +133,9 @@ Applied CatalogAgent::apply(const Plan& plan, std::stop_token stop) {
   if (!known_) {
     if (auto actual = read(stop); !actual) {
       applied.failures.push_back({"", std::move(actual.error())});
+      return applied;
+    } else if (!known_) {
+      applied.failures.push_back({"", {Fault::Keep, actual->remarks.front().text}});
       return applied;
     }
   }

@@ -28,8 +28,9 @@ using ProveLock = std::function<std::optional<LockProof>()>;
 
 // One worker's view of the catalog, through one Consul address: --consul-agent, else the agent of this machine.
 //
-// read: Fault::Keep, and nothing is planned, where the node is not ours (NodeMeta muster_owner) or an agent lives on
-// the host, whose anti-entropy knows nothing of what is written beside it. Anything else that is not a whole answer is
+// read: Fault::Keep, and nothing is planned, where the node is not ours (NodeMeta muster_owner). Where an agent lives
+// on the host, whose anti-entropy knows nothing of what is written beside it: no service, and RemarkKind::LiveAgent.
+// Anything else that is not a whole answer is
 // Fault::Retry.
 // apply: transactions of at most 64 operations and 512 KiB, in the plan's order. Each begins with a check of the lock's
 // session, and the first compares the node with what read saw; without a session nothing is sent. A 409 for either, or

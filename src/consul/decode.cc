@@ -99,7 +99,7 @@ class Entry {
       if (address != nullptr && !address->IsString())
         return note("TaggedAddresses", "has an address that is no string");
       const int port = number(pair.value, "Port", 0);
-      TaggedAddress& tagged = into.tagged_addresses[std::string(view(pair.name))];
+      TaggedAddress& tagged = (*into.tagged_addresses)[std::string(view(pair.name))];
       if (address != nullptr) tagged.address = view(*address);
       if (port >= 0 && port <= 65535) tagged.port = static_cast<std::uint16_t>(port);
     }

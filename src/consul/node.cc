@@ -16,21 +16,36 @@ namespace {
 constexpr char kStale[] = "?stale";
 
 struct CheckIds : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, CheckIds> {
+  explicit CheckIds(const Owner& owner) : ours(":" + owner.prefix + ":") {}
+
+  bool StartObject() {
+    if (++depth == 1) id.clear(), kind.clear(), status.clear();
+    return Default();
+  }
+  bool EndObject(rapidjson::SizeType) {
+    if (--depth > 0) return Default();
+    found.append(id).append("\n").append(kind).append("\n");
+    if (kind == "ttl" && id.find(ours) != std::string::npos) found += status;
+    return Default();
+  }
   bool Key(const char* text, rapidjson::SizeType size, bool) {
-    is_id = std::string_view(text, size) == "CheckID" || std::string_view(text, size) == "Type";
+    const std::string_view key(text, size);
+    value = depth != 1 ? nullptr : key == "CheckID" ? &id : key == "Type" ? &kind : key == "Status" ? &status : nullptr;
     return true;
   }
   bool String(const char* text, rapidjson::SizeType size, bool) {
-    if (is_id) (found += std::string_view(text, size)) += '\n';
-    is_id = false;
-    return true;
+    if (value != nullptr) value->assign(text, size);
+    return Default();
   }
   bool Default() {
-    is_id = false;
+    value = nullptr;
     return true;
   }
 
-  bool is_id = false;
+  const std::string ours;
+  int depth = 0;
+  std::string* value = nullptr;
+  std::string id, kind, status;  // of the check that is being read
   std::string found;
 };
 
@@ -58,8 +73,8 @@ std::string node_checks_path(const std::string& node) { return "/v1/health/node/
 
 std::uint64_t digest_services(std::string_view body) { return std::hash<std::string_view>{}(body); }
 
-std::uint64_t digest_checks(std::string_view body) {
-  CheckIds ids;
+std::uint64_t digest_checks(std::string_view body, const Owner& owner) {
+  CheckIds ids(owner);
   rapidjson::MemoryStream stream(body.data(), body.size());
   rapidjson::Reader reader;
   if (reader.Parse(stream, ids).IsError()) return std::hash<std::string_view>{}(body);

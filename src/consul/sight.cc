@@ -15,7 +15,7 @@ class SightedAgent : public Agent {
 
   Result<Actual> read(std::stop_token stop) override {
     auto first = agent_->read(stop);
-    if (!first || sees_canary(*first) || !serves_ || !may_write_()) return first;
+    if (!first || left_alone(*first) || sees_canary(*first) || !serves_ || !may_write_()) return first;
     Plan plan;
     plan.actions.push_back({Verb::Register, canary_, "", "canary", Proof::Unproven, {}});
     Applied applied = agent_->apply(plan, stop);

@@ -23,8 +23,10 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using Clock = net::Polls::Clock;
 
-constexpr char kWait[] = "wait=600s";             // Consul's longest
-constexpr seconds kLongest{600 + 600 / 16 + 30};  // it adds up to a sixteenth
+// Consul 1.8.7 keeps a poll, and counts its connection, to its end, also when who asked is dead, and takes 200 from one
+// address: a muster that starts again every 2 s leaves 180 behind at this length, and Consul's longest would be 600 s.
+constexpr char kWait[] = "wait=180s";
+constexpr seconds kLongest{180 + 180 / 16 + 30};  // it adds up to a sixteenth
 constexpr milliseconds kAgain{1000};              // of one that does not answer
 constexpr milliseconds kFirst{500};               // of what is not there yet; doubles up to:
 constexpr milliseconds kSlow{5000};
@@ -73,7 +75,8 @@ std::string header(const net::Response& response, const char* name) {
 struct Watch::Loop {
   using Id = net::Polls::Id;
 
-  Loop(Watch& watch, const ConsulSettings& settings, std::shared_ptr<const Credentials> credentials, Owner owner);
+  Loop(Watch& watch, const ConsulSettings& settings, std::shared_ptr<const Credentials> credentials, Owner owner,
+       std::shared_ptr<Suspects> suspects);
 
   void turn(std::optional<std::vector<AgentKey>> wanted);
   void adopt(const std::vector<AgentKey>& wanted);
@@ -103,6 +106,7 @@ struct Watch::Loop {
   const milliseconds timeout;
   const std::shared_ptr<const Credentials> credentials;
   const Owner owner;
+  const std::shared_ptr<Suspects> suspects;
   const std::string canary_path;
   net::Polls polls;
   const Mark* on_mark = nullptr;
@@ -113,11 +117,13 @@ struct Watch::Loop {
   std::minstd_rand random{std::random_device{}()};
 };
 
-Watch::Loop::Loop(Watch& w, const ConsulSettings& settings, std::shared_ptr<const Credentials> c, Owner o)
+Watch::Loop::Loop(Watch& w, const ConsulSettings& settings, std::shared_ptr<const Credentials> c, Owner o,
+                  std::shared_ptr<Suspects> s)
     : watch(w),
       timeout(settings.timeout),
       credentials(std::move(c)),
       owner(std::move(o)),
+      suspects(std::move(s)),
       canary_path("/v1/agent/service/" + net::escape(canary_id(owner))),
       polls(
           [&] {
@@ -306,8 +312,11 @@ void Watch::Loop::hear_name(Watched& watched, const net::Response& answer) {
 // The first list is marked as well: what changed between the agent's last run and now has been seen by nobody.
 void Watch::Loop::hear_list(Watched& watched, Lane lane, const net::Response& answer) {
   Poll& poll = watched.polls[lane];
-  const std::uint64_t digest = lane == kServices ? digest_services(answer.body) : digest_checks(answer.body);
-  if (std::exchange(poll.digest, digest) != digest) mark(watched, Sighting::Changed);
+  const std::uint64_t digest = lane == kServices ? digest_services(answer.body) : digest_checks(answer.body, owner);
+  if (std::exchange(poll.digest, digest) != digest) {
+    if (suspects != nullptr) suspects->raise(watched.agent, watched.node);
+    mark(watched, Sighting::Changed);
+  }
   const std::string said = header(answer, "x-consul-index");
   const std::uint64_t index = std::max<std::uint64_t>(std::strtoull(said.c_str(), nullptr, 10), 1);
   poll.index = index < poll.index ? 0 : index;  // went back: a server was restored
@@ -346,8 +355,9 @@ Clock::time_point Watch::Loop::jittered(Clock::time_point from, milliseconds del
 }
 
 Watch::Watch(const ConsulSettings& settings, std::shared_ptr<const Credentials> credentials, Owner owner,
-             std::size_t limit)
-    : limit_(limit), loop_(std::make_unique<Loop>(*this, settings, std::move(credentials), std::move(owner))) {}
+             std::size_t limit, std::shared_ptr<Suspects> suspects)
+    : limit_(limit),
+      loop_(std::make_unique<Loop>(*this, settings, std::move(credentials), std::move(owner), std::move(suspects))) {}
 
 Watch::~Watch() = default;
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "consul/settings.h"
+#include "consul/synced.h"
 #include "muster/host.h"
 #include "muster/wanted.h"
 
@@ -38,8 +39,9 @@ class Watch {
     std::uint64_t marks = 0;
   };
 
-  // Watches `limit` agents at most.
-  Watch(const ConsulSettings& settings, std::shared_ptr<const Credentials> credentials, Owner owner, std::size_t limit);
+  // Watches `limit` agents at most. `suspects`, which may be null, hears of those whose lists changed.
+  Watch(const ConsulSettings& settings, std::shared_ptr<const Credentials> credentials, Owner owner, std::size_t limit,
+        std::shared_ptr<Suspects> suspects = {});
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;

@@ -71,7 +71,10 @@ Plan settle_canary(Plan plan) {
     return held.action.verb == Verb::Deregister && held.reason != "foreign" && other(held.action);
   });
   if (!remains && plan.strays.empty()) return plan;
-  for (auto at = canary; at != plan.actions.end(); ++at) plan.held.push_back({std::move(*at), "unproven"});
+  for (auto at = canary; at != plan.actions.end(); ++at) {
+    at->why = "stands while anything else of this owner does, so that the agent is found again";
+    plan.held.push_back({std::move(*at), "canary"});
+  }
   plan.actions.erase(canary, plan.actions.end());
   return plan;
 }

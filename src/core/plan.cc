@@ -70,9 +70,10 @@ class Difference {
     if (!wanted.name.empty()) text(("check " + wanted.id + " name").c_str(), held->name, wanted.name);
   }
   void tagged(const std::string& name, TaggedAddress wanted, const Service& service, const ActualService& actual) {
+    if (!actual.tagged_addresses) return;
     if (wanted.port == 0) wanted.port = service.port;
-    const auto held = actual.tagged_addresses.find(name);
-    if (held == actual.tagged_addresses.end() || held->second != wanted) add("tagged address " + name + " differs");
+    const auto held = actual.tagged_addresses->find(name);
+    if (held == actual.tagged_addresses->end() || held->second != wanted) add("tagged address " + name + " differs");
   }
   // The hash changes with everything else; it speaks only when it alone differs.
   void meta(const Meta& wanted, const Meta& actual) {
@@ -245,6 +246,11 @@ Plan make_plan(const Desired& desired, const Actual& actual, const Owner& owner)
   return planner.finish();
 }
 
+bool left_alone(const std::vector<Remark>& remarks) {
+  return std::any_of(remarks.begin(), remarks.end(),
+                     [](const Remark& remark) { return remark.kind == RemarkKind::LiveAgent; });
+}
+
 std::string_view to_string(RemarkKind kind) {
   switch (kind) {
     case RemarkKind::WrongAgent:
@@ -253,6 +259,8 @@ std::string_view to_string(RemarkKind kind) {
       return "node_refused";
     case RemarkKind::Unverified:
       return "unverified";
+    case RemarkKind::LiveAgent:
+      return "live_agent";
   }
   return "other";
 }

@@ -12,6 +12,7 @@
 #include "muster/agent.h"
 #include "muster/rules.h"
 #include "muster/source.h"
+#include "run/audits.h"
 #include "run/board.h"
 #include "run/guard.h"
 #include "run/journal.h"
@@ -88,6 +89,7 @@ class Daemon {
   AgentQueue queue_;
   RulesInForce rules_;
   Guard guard_;
+  Audits audits_;
   Journal journal_;
   Workers workers_;
   std::atomic<std::size_t> unwatched_{0};

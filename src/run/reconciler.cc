@@ -14,8 +14,9 @@ void RulesInForce::set(std::shared_ptr<const Rules> rules) {
   rules_ = std::move(rules);
 }
 
-Reconciler::Reconciler(const Board& board, const RulesInForce& rules, Guard& guard, std::unique_ptr<Agents> agents)
-    : board_(board), rules_(rules), guard_(guard), agents_(std::move(agents)) {}
+Reconciler::Reconciler(const Board& board, const RulesInForce& rules, Guard& guard, Audits& audits,
+                       std::unique_ptr<Agents> agents)
+    : board_(board), rules_(rules), guard_(guard), audits_(audits), agents_(std::move(agents)) {}
 
 Report Reconciler::reconcile(const AgentKey& key, std::stop_token stop) {
   const auto rules = rules_.get();
@@ -26,7 +27,11 @@ Report Reconciler::reconcile(const AgentKey& key, std::stop_token stop) {
   Desired desired = make_desired(wanted, *rules);
   const Result<Actual> actual = agent->read(stop);
   if (!actual) return {key, actual.error(), std::move(desired.rejections), {}, {}, wanted.slices.size()};
+  if (left_alone(*actual)) {
+    return {key, {}, std::move(desired.rejections), {}, {}, wanted.slices.size(), actual->remarks};
+  }
   Plan plan = make_plan(desired, *actual, owner);
+  if (const auto audit = audits_.take(key)) plan = renew(std::move(plan), desired, *actual, *audit);
   plan = guard_.allow(std::move(plan), wanted, owner);
   Applied applied = agent->apply(plan, stop);
   return {key,

@@ -8,6 +8,7 @@
 
 #include "muster/agent.h"
 #include "muster/rules.h"
+#include "run/audits.h"
 #include "run/board.h"
 #include "run/guard.h"
 #include "run/report.h"
@@ -29,7 +30,8 @@ class RulesInForce {
 // Thread: one per worker; the parts that it is given are shared, but for `agents`, which is the worker's own.
 class Reconciler {
  public:
-  Reconciler(const Board& board, const RulesInForce& rules, Guard& guard, std::unique_ptr<Agents> agents);
+  Reconciler(const Board& board, const RulesInForce& rules, Guard& guard, Audits& audits,
+             std::unique_ptr<Agents> agents);
 
   Report reconcile(const AgentKey& key, std::stop_token stop);
 
@@ -37,6 +39,7 @@ class Reconciler {
   const Board& board_;
   const RulesInForce& rules_;
   Guard& guard_;
+  Audits& audits_;
   std::unique_ptr<Agents> agents_;
 };
 

@@ -30,7 +30,6 @@ struct Report {
     return true;
   }
   bool failed() const { return unreadable.has_value() || !applied.failures.empty(); }
-  bool different() const { return !plan.held.empty() || !plan.conflicts.empty(); }
 };
 
 }  // namespace muster::run

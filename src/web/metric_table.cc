@@ -43,7 +43,7 @@ const std::vector<MetricInfo>& metric_table() {
       {"muster_plan_actions_total", "counter", {verb()}, "Actions that were planned and allowed"},
       {"muster_plan_held",
        "gauge",
-       {{"reason", {"dry-run", "unproven", "pending", "standby", "breaker", "foreign", "other"}}},
+       {{"reason", {"dry-run", "unproven", "pending", "standby", "breaker", "foreign", "canary", "other"}}},
        "Actions that are held back now"},
       {"muster_plan_conflicts", "gauge", {}, "Services of others that stand where one of ours should be"},
       {"muster_agents", "gauge", {}, "Consul agents that muster keeps true"},
@@ -54,8 +54,10 @@ const std::vector<MetricInfo>& metric_table() {
        "Consul agents that answer and are not believed: nothing is planned for them"},
       {"muster_agent_remarks",
        "gauge",
-       {{"kind", values_to(RemarkKind::Unverified)}},
-       "Consul agents that are not their host's, whose node the servers refuse, or that do not tell who they are"},
+       {{"kind", values_to(RemarkKind::LiveAgent)}},
+       "Consul agents that are not their host's, whose node the servers refuse, that do not tell who they are, or that "
+       "a "
+       "host has in catalog mode"},
       {"muster_agent_reconciles_total",
        "counter",
        {{"result", {"equal", "changed", "held", "refused", "failed", "unreadable"}}},

@@ -216,6 +216,43 @@ TEST_F(Catalog, RepairsWhatWasChangedByHand) {
   EXPECT_EQ(check("service:muster:b")["Status"], "passing");
 }
 
+// By consul-esm's own rules a check without a Definition is run by nobody.
+TEST_F(Catalog, GivesACheckItsDefinitionBackThatWasEmptiedByHand) {
+  Service one = service("a");
+  one.checks[0].id = "http:" + one.id;
+  expect_clean(reconcile(desired({one})));
+  set_status(one.checks[0].id, "passing", "200 OK");
+  json held = check(one.checks[0].id);
+  held["Definition"] = json::object();
+  ASSERT_EQ(server_->put("/v1/txn", {{{"Check", {{"Verb", "set"}, {"Check", held}}}}}), 200);
+  expect_clean(reconcile(desired({one})));
+  EXPECT_EQ(check(one.checks[0].id)["Definition"]["HTTP"], "http://10.9.0.1:8080/");
+  EXPECT_EQ(check(one.checks[0].id)["Status"], "passing");
+  expect_clean(reconcile(desired({one})));
+  EXPECT_TRUE(last_.actions.empty());
+}
+
+TEST_F(Catalog, WritesTheStateOfAReportedCheckAndNothingWhenItIsTheSame) {
+  Service one = service("a");
+  one.tagged_addresses["lan"] = {"10.1.1.1", 0};
+  Check state;
+  state.id = "ttl:" + one.id;
+  state.name = "unit";
+  state.ttl = "720h";
+  state.reported = true;
+  state.status = "passing";
+  state.output = "running";
+  one.checks = {state};
+  for (const char* status : {"passing", "warning", "warning"}) {
+    one.checks[0].status = status;
+    expect_clean(reconcile(desired({one})));
+    EXPECT_EQ(check(state.id)["Status"], status);
+    EXPECT_EQ(check(state.id)["Output"], "running");
+    EXPECT_EQ(check(state.id)["ServiceName"], "web");
+  }
+  EXPECT_TRUE(last_.actions.empty());
+}
+
 TEST_F(Catalog, PutsIntoMaintenanceAsAnAgentDoesAndLeavesAnOperatorsAlone) {
   Service drained = service("a");
   drained.maintenance = "muster: draining";
@@ -337,8 +374,13 @@ TEST_F(Catalog, WritesNothingToANodeThatSomeoneElseTookAfterItWasRead) {
 
 TEST_F(Catalog, LeavesAHostWithALiveAgentToThatAgent) {
   for (const std::string& host : {server_->address(), server_->node()}) {
+    const auto made = agents();
+    const auto read = made->at(catalog_key({"S1", host, "", ""}))->read({});
+    ASSERT_TRUE(read) << read.error().message;
+    ASSERT_TRUE(left_alone(*read));
+    EXPECT_NE(read->remarks[0].text.find("--consul-mode=agent"), std::string::npos) << read->remarks[0].text;
     const Applied applied = reconcile(desired({service("a")}), kOwner, host);
-    ASSERT_EQ(applied.failures.size(), 1u);
+    ASSERT_EQ(applied.failures.size(), 1u) << "not even when it is asked to";
     EXPECT_EQ(applied.failures[0].error.fault, Fault::Keep);
     EXPECT_NE(applied.failures[0].error.message.find("--consul-mode=agent"), std::string::npos)
         << applied.failures[0].error.message;

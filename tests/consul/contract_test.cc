@@ -244,8 +244,8 @@ TEST_P(Contract, GivesBackAReportAndKeepsItThroughAnUpdate) {
   ASSERT_TRUE(apply({action(Verb::Update, service)}).failures.empty());
   EXPECT_EQ(held(), (ActualCheck{ttl.id, "ttl", "renamed", "warning", said.output}));
   const ActualService whole_again = read(service.id);
-  EXPECT_EQ(whole_again.tagged_addresses.at("lan"), (TaggedAddress{"10.0.0.9", 31001}));
-  EXPECT_EQ(whole_again.tagged_addresses.at("virtual"), (TaggedAddress{"10.0.0.8", 81}));
+  EXPECT_EQ(whole_again.tagged_addresses->at("lan"), (TaggedAddress{"10.0.0.9", 31001}));
+  EXPECT_EQ(whole_again.tagged_addresses->at("virtual"), (TaggedAddress{"10.0.0.8", 81}));
 }
 
 TEST_P(Contract, RefusesAReportOfWhatIsNoTtlCheck) {

@@ -39,12 +39,27 @@ std::string check(const std::string& id, const std::string& status, const std::s
          R"(","ServiceTags":["CheckID"],"Definition":{},"ModifyIndex":7})";
 }
 
+std::uint64_t digest(const std::string& body) { return digest_checks(body, kOwner); }
+
+// Nobody runs a TTL check: its status is what somebody said, or that its time ran out.
+TEST(Node, TtlChecksOfOursDifferByTheirStatusToo) {
+  const auto list = [](const std::string& id, const std::string& status, const std::string& type) {
+    return R"([{"CheckID":")" + id + R"(","Status":")" + status + R"(","Definition":{"Status":"x"},"Type":")" + type +
+           R"("}])";
+  };
+  const std::string ours = "ttl:" + kOwner.prefix + ":a.service";
+  EXPECT_NE(digest(list(ours, "passing", "ttl")), digest(list(ours, "critical", "ttl")));
+  EXPECT_EQ(digest(list(ours, "passing", "ttl")), digest(list(ours, "passing", "ttl")));
+  EXPECT_EQ(digest(list(ours, "passing", "http")), digest(list(ours, "critical", "http")));
+  EXPECT_EQ(digest(list("ttl:theirs", "passing", "ttl")), digest(list("ttl:theirs", "critical", "ttl")));
+}
+
 TEST(Node, ChecksDifferByWhichThereAreAndNotByHowTheyAre) {
-  const auto good = digest_checks("[" + check("a", "passing", "x") + "," + check("b", "passing", "x") + "]");
-  EXPECT_EQ(good, digest_checks("[" + check("a", "critical", "y") + "," + check("b", "passing", "CheckID") + "]"));
-  EXPECT_NE(good, digest_checks("[" + check("a", "passing", "x") + "]"));
-  EXPECT_NE(good, digest_checks("[" + check("a", "passing", "x") + "," + check("c", "passing", "x") + "]"));
-  EXPECT_NE(good, digest_checks("["));
+  const auto good = digest("[" + check("a", "passing", "x") + "," + check("b", "passing", "x") + "]");
+  EXPECT_EQ(good, digest("[" + check("a", "critical", "y") + "," + check("b", "passing", "CheckID") + "]"));
+  EXPECT_NE(good, digest("[" + check("a", "passing", "x") + "]"));
+  EXPECT_NE(good, digest("[" + check("a", "passing", "x") + "," + check("c", "passing", "x") + "]"));
+  EXPECT_NE(good, digest("["));
 }
 
 }  // namespace

@@ -261,7 +261,7 @@ inline ActualService held(const Service& service) {
   }
   std::sort(out.checks.begin(), out.checks.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   out.tagged_addresses = service.tagged_addresses;
-  for (auto& [name, tagged] : out.tagged_addresses) {
+  for (auto& [name, tagged] : *out.tagged_addresses) {
     if (tagged.port == 0) tagged.port = service.port;
   }
   return out;

@@ -63,8 +63,9 @@ TEST(Plan, NamesEachDifferenceThatAnUpdateMends) {
       {"a check by hand", [](ActualService& s) { s.checks.clear(); }, "check http:muster:web.1:80 is missing"},
       {"a check's name", [](ActualService& s) { s.checks[0].name = "x"; }, "check http:muster:web.1:80 name: x -> up"},
       {"the catalog", [](ActualService& s) { s.unsynced = "the catalog lacks it"; }, "the catalog lacks it"},
-      {"an address", [](ActualService& s) { s.tagged_addresses.clear(); }, "tagged address lan differs"},
-      {"an address's port", [](ActualService& s) { s.tagged_addresses["lan"].port = 0; }, "tagged address lan differs"},
+      {"an address", [](ActualService& s) { s.tagged_addresses->clear(); }, "tagged address lan differs"},
+      {"an address's port", [](ActualService& s) { (*s.tagged_addresses)["lan"].port = 0; },
+       "tagged address lan differs"},
       {"a mark", [](ActualService& s) { s.meta[kMetaInstance] = "web.0"; }, "Meta muster_instance: web.0 -> web.1"},
       {"a mark lost", [](ActualService& s) { s.meta.erase(kMetaHost); }, "Meta muster_host:  -> S1"},
       {"Meta too much", [](ActualService& s) { s.meta["x"] = "y"; }, "Meta x is not wanted"},
@@ -78,7 +79,7 @@ TEST(Plan, NamesEachDifferenceThatAnUpdateMends) {
     wanted.checks.at(0).name = "up";
     wanted.tagged_addresses["lan"] = {"10.0.0.9", 0};
     Actual actual = agent_with({wanted});
-    actual.services[0].tagged_addresses["lan_ipv4"] = {"10.0.0.21", 80};  // the agent's own
+    (*actual.services[0].tagged_addresses)["lan_ipv4"] = {"10.0.0.21", 80};  // the agent's own
     each.change(actual.services[0]);
     const Plan got = plan({wanted}, actual);
     EXPECT_EQ(show(got.actions), Lines{std::string("update muster:web.1:80 (") + each.why + ")"}) << each.story;
@@ -494,7 +495,7 @@ TEST(Canary, StaysWhileAnythingElseOfOursDoes) {
   actual.services.insert(actual.services.begin(), canary());
   const Plan got = obey(prove(plan({}, actual), Wanted{}, kOwner), Wanted{}, {});
   EXPECT_EQ(removed(got), Lines{});
-  EXPECT_EQ(show(got.held), (Lines{"deregister muster:web.1:80: unproven", "deregister muster:canary:prod: unproven"}));
+  EXPECT_EQ(show(got.held), (Lines{"deregister muster:web.1:80: unproven", "deregister muster:canary:prod: canary"}));
 }
 
 TEST(Canary, IsTheLastToGoInACleanupToo) {

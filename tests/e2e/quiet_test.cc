@@ -28,6 +28,28 @@ std::uint64_t index_sum(const Cluster& cluster) {
   return sum;
 }
 
+// The watch sees our own writes in the catalog, in the middle of them too, and must not take them for somebody's hand.
+TEST(QuietEndToEnd, EachServiceIsWrittenOnceWhileOthersComeAndTheWatchLooks) {
+  for (const std::string& why : {support::no_consul(), support::no_zookeeper()}) {
+    if (why.empty()) continue;
+    std::cerr << "skipped: " << why << "\n";
+    GTEST_SKIP() << why;
+  }
+  constexpr int kTasks = 50;
+  Cluster cluster;
+  Muster muster(cluster.flags({"--refresh=200ms", "--audit-interval=1h"}));
+  ASSERT_TRUE(eventually(support::kPatience, [&] { return cluster.catalog("muster").size() == 3; })) << muster.log();
+  for (int i = 0; i < kTasks; ++i) {
+    cluster.mesos.start(task("web." + std::to_string(i), "web", kHostA, 20000 + i, {{"check_tcp", "{host}:{port}"}}));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  ASSERT_TRUE(eventually(support::kPatience, [&] { return cluster.catalog("web").size() == kTasks; })) << muster.log();
+  std::this_thread::sleep_for(seconds(3));  // the watch looks at the last of them
+  const auto masters = Cluster::ids(cluster.server).size() + Cluster::ids(cluster.b).size();
+  const auto hosts = Cluster::ids(cluster.a).size() - kTasks;
+  EXPECT_EQ(muster.metric("muster_consul_writes_total"), static_cast<double>(kTasks + 3 + masters + hosts));
+}
+
 TEST(QuietEndToEnd, TenThousandServicesInPlaceCostNoWriteAndWakeNoWatch) {
   for (const std::string& why : {support::no_consul(), support::no_zookeeper()}) {
     if (why.empty()) continue;

@@ -117,7 +117,7 @@ class SimulatedAgent {
                               {},
                               {}});
       out.services.back().tagged_addresses = service.tagged_addresses;
-      for (auto& [name, tagged] : out.services.back().tagged_addresses) {
+      for (auto& [name, tagged] : *out.services.back().tagged_addresses) {
         if (tagged.port == 0) tagged.port = service.port;
       }
     }
