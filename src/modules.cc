@@ -1,3 +1,4 @@
+#include "fleet/module.h"
 #include "mesos/module.h"
 #include "muster/module.h"
 #include "nomad/module.h"
@@ -10,6 +11,7 @@ std::vector<std::unique_ptr<Module>> make_modules() {
   modules.push_back(mesos::make_module());
   modules.push_back(nomad::make_module());
   modules.push_back(systemd::make_module());
+  modules.push_back(fleet::make_module());
   return modules;
 }
 
