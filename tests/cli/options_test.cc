@@ -104,6 +104,12 @@ TEST(Options, EveryFlagReachesItsSetting) {
               "--group-separator=.",
               "--service-port-label=p",
               "--mesos-ip-order=docker, host",
+              "--mesos-network=blue",
+              "--mesos-network=red",
+              "--mesos-visibility=cluster, EXTERNAL,none",
+              "--mesos-health-checks=false",
+              "--opt-in",
+              "--meta-label-prefix=meta.",
               "--service-name=m",
               "--service-tags=a,b",
               "--service-id-prefix=pre",
@@ -128,6 +134,11 @@ TEST(Options, EveryFlagReachesItsSetting) {
   expected.group_separator = ".";
   expected.service_port_label = "p";
   expected.ip_order = {AddressKind::Docker, AddressKind::Host};
+  expected.networks = {"blue", "red"};
+  expected.visibility = {"CLUSTER", "EXTERNAL", "none"};
+  expected.health_checks = false;
+  expected.opt_in = true;
+  expected.meta_label_prefix = {"meta."};
   expected.service_name = "m";
   expected.service_tags = {"a", "b"};
   expected.service_id_prefix = "pre";
@@ -236,6 +247,10 @@ TEST(Options, ErrorsNameFlagValueAndRemedy) {
       usage_error("--mesos-ip-order=mesos,eth0"),
       "muster: --mesos-ip-order=mesos,eth0: unknown source of addresses; give a comma list of netinfo, mesos, docker "
       "and host");
+  EXPECT_EQ(usage_error("--mesos-visibility=PUBLIC"),
+            "muster: --mesos-visibility=PUBLIC: not known; give a comma list of FRAMEWORK, CLUSTER, EXTERNAL and none");
+  EXPECT_EQ(usage_error("--mesos-visibility="),
+            "muster: --mesos-visibility=: empty; give a comma list of FRAMEWORK, CLUSTER, EXTERNAL and none");
   EXPECT_EQ(usage_error("--workers=0"), "muster: --workers=0: not a number from 1 to 1024");
   EXPECT_EQ(usage_error("--workers=-1"), "muster: --workers=-1: not a number from 1 to 1024");
   EXPECT_EQ(usage_error("--workers=4x"), "muster: --workers=4x: not a number from 1 to 1024");
