@@ -3,9 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "fakes/mesos_events.h"
+#include "mesos/record_io.h"
 #include "mesos/recorded.h"
 
 namespace muster::mesos {
@@ -77,6 +81,34 @@ TEST(FakeMesos, FailsOverInTheRecordedShapes) {
   cluster.tasks.clear();
   EXPECT_EQ(shape(render_state(cluster)), shape(recorded("failover-1-empty.json")));
   EXPECT_EQ(shape(render_master_info(cluster)), shape(recorded("znode-json.info.json")));
+}
+
+// Of each type of event, what the recorded stream had: every key that we read must stand where it stood there.
+TEST(FakeMesos, StreamsEventsInTheRecordedShapes) {
+  std::map<std::string, std::set<std::string>> real;
+  RecordDecoder decoder;
+  std::deque<Record> records;
+  ASSERT_TRUE(decoder.feed(recorded("subscribe.recordio"), records));
+  for (const Record& each : records) {
+    const std::set<std::string> one = shape(each.bytes);
+    real[Json::parse(each.bytes)["type"]].insert(one.begin(), one.end());
+  }
+  fakes::MesosCluster cluster = like_the_recorded_one();
+  fakes::MesosTask task = cluster.tasks[0];
+  task.labels.emplace_back("check_interval", "10s");
+  std::map<std::string, std::set<std::string>> fake;
+  const auto add = [&](const std::string& record) {
+    const std::set<std::string> one = shape(record);
+    fake[Json::parse(record)["type"]].insert(one.begin(), one.end());
+  };
+  cluster.tasks.clear();
+  add(fakes::subscribed(cluster, 15));
+  add(fakes::heartbeat());
+  add(fakes::framework_added("marathon"));
+  add(fakes::task_updated(cluster, task, "REASON_TASK_HEALTH_CHECK_STATUS_UPDATED"));
+  task.state = "TASK_STAGING";
+  add(fakes::task_added(cluster, task));
+  EXPECT_EQ(fake, real);
 }
 
 }  // namespace
