@@ -159,50 +159,54 @@ Result<std::vector<std::optional<Origin>>> Manager::read_origins(const std::vect
                                                                  const std::stop_token& stop) {
   std::vector<Property> properties;
   for (const std::string& unit : units) {
-    for (const char* name : {"FragmentPath", "SourcePath", "DropInPaths"}) properties.push_back({unit, kUnit, name});
+    for (const char* name : {"FragmentPath", "DropInPaths"}) properties.push_back({unit, kUnit, name});
   }
   auto answers = read(properties, stop);
   if (!answers) return tl::unexpected(answers.error());
-  std::vector<std::optional<Origin>> out;
-  for (auto at = answers->begin(); at != answers->end(); at += 3) {
-    out.emplace_back();
-    if (!at[0] || !at[1] || !at[2]) continue;
-    Origin origin{std::string(at[0]->string()), std::string(at[1]->string()), at[2]->strings()};
-    if (at[0]->good() && at[1]->good() && at[2]->good()) out.back() = std::move(origin);
+  std::vector<std::optional<Origin>> out(units.size());
+  std::vector<std::size_t> generated;
+  properties.clear();
+  for (std::size_t i = 0; i < units.size(); ++i) {
+    auto& fragment = (*answers)[2 * i];
+    auto& drop_ins = (*answers)[2 * i + 1];
+    if (!fragment || !drop_ins) continue;
+    Origin origin{std::string(fragment->string()), "", drop_ins->strings()};
+    if (!fragment->good() || !drop_ins->good()) continue;
+    if (origin.fragment.find("/systemd/generator") != std::string::npos) {
+      generated.push_back(i);
+      properties.push_back({units[i], kUnit, "SourcePath"});
+    }
+    out[i] = std::move(origin);
+  }
+  auto sources = read(properties, stop);
+  if (!sources) return tl::unexpected(sources.error());
+  for (std::size_t i = 0; i < generated.size(); ++i) {
+    if (auto& source = (*sources)[i]) out[generated[i]]->source = source->string();
   }
   return out;
 }
 
-Result<std::vector<Details>> Manager::read_details(const std::vector<std::string>& units, const std::stop_token& stop) {
-  struct Wish {
-    std::size_t unit;
-    std::string name;
-  };
-  std::vector<Wish> wishes;
+Result<std::vector<Details>> Manager::read_details(const std::vector<Question>& questions,
+                                                   const std::stop_token& stop) {
+  std::vector<std::size_t> of;  // the question that a property is for
   std::vector<Property> properties;
-  const auto ask = [&](std::size_t unit, const std::string& interface, const char* name) {
-    wishes.push_back({unit, name});
-    properties.push_back({units[unit], interface, name});
-  };
-  for (std::size_t i = 0; i < units.size(); ++i) {
-    ask(i, kUnit, "InvocationID");
-    const std::string interface = interface_of(units[i]);
-    if (interface.empty()) continue;
-    ask(i, interface, "Environment");
-    ask(i, interface, "Result");
-    if (interface != kService) continue;
-    ask(i, interface, "NRestarts");
-    ask(i, interface, "StatusText");
+  for (std::size_t i = 0; i < questions.size(); ++i) {
+    const Question& question = questions[i];
+    const std::string interface = interface_of(question.unit);
+    properties.push_back({question.unit, kUnit, "InvocationID"});
+    if (interface == kService) properties.push_back({question.unit, interface, "NRestarts"});
+    if (interface == kService && question.status_text) properties.push_back({question.unit, interface, "StatusText"});
+    if (!interface.empty() && question.environment) properties.push_back({question.unit, interface, "Environment"});
+    of.resize(properties.size(), i);
   }
   auto answers = read(properties, stop);
   if (!answers) return tl::unexpected(answers.error());
-  std::vector<Details> out(units.size());
-  for (std::size_t i = 0; i < wishes.size(); ++i) {
+  std::vector<Details> out(questions.size());
+  for (std::size_t i = 0; i < properties.size(); ++i) {
     std::optional<dbus::Message>& answer = (*answers)[i];
-    Details& details = out[wishes[i].unit];
     if (!answer) continue;
-    if (wishes[i].name == "Environment") details.environment = answer->strings();
-    if (wishes[i].name != "Environment") take(wishes[i].name, *answer, details.patch);
+    if (properties[i].name == "Environment") out[of[i]].environment = answer->strings();
+    if (properties[i].name != "Environment") take(properties[i].name, *answer, out[of[i]].patch);
   }
   return out;
 }
@@ -210,10 +214,12 @@ Result<std::vector<Details>> Manager::read_details(const std::vector<std::string
 Result<Patch> Manager::read_exit(const std::string& unit, const std::stop_token& stop) {
   Patch patch;
   if (interface_of(unit) != kService) return patch;
-  auto answers = read({{unit, kService, "ExecMainCode"}, {unit, kService, "ExecMainStatus"}}, stop);
+  const std::vector<Property> properties{{unit, kService, "ExecMainCode"}, {unit, kService, "ExecMainStatus"}};
+  auto answers = read(properties, stop);
   if (!answers) return tl::unexpected(answers.error());
-  if (answers->at(0)) take("ExecMainCode", *answers->at(0), patch);
-  if (answers->at(1)) take("ExecMainStatus", *answers->at(1), patch);
+  for (std::size_t i = 0; i < properties.size(); ++i) {
+    if ((*answers)[i]) take(properties[i].name, *(*answers)[i], patch);
+  }
   return patch;
 }
 

@@ -35,6 +35,21 @@ bool asks_socket(const units::UnitText& text) {
 
 }  // namespace
 
+// What systemd itself must tell of such a unit.
+Question question_of(const units::UnitInput& input) {
+  Question out{input.name, false, false};
+  const auto& entries = input.text.entries;
+  out.environment =
+      !input.quadlet.entries.empty() || std::any_of(entries.begin(), entries.end(), [](const auto& entry) {
+        return entry.key.ends_with("Environment") ||
+               (entry.section.starts_with("X-Consul") && entry.value.find('$') != std::string::npos);
+      });
+  out.status_text = std::any_of(entries.begin(), entries.end(), [](const auto& entry) {
+    return entry.section == "Service" && entry.key == "Type" && entry.value.starts_with("notify");
+  });
+  return out;
+}
+
 // One unit on its way to its config.
 struct Wishes::Draft {
   units::UnitInput input;
@@ -101,7 +116,7 @@ Result<std::vector<Wishes::Wish>> Wishes::read(Manager& manager, const std::vect
   auto origins = manager.read_origins(units, stop);
   if (!origins) return tl::unexpected(origins.error());
   std::vector<Draft> drafts;
-  std::vector<std::string> asked;  // of which units the details are wanted
+  std::vector<Question> asked;
   std::vector<std::optional<std::size_t>> draft_of(units.size());
   for (std::size_t i = 0; i < units.size(); ++i) {
     if (!(*origins)[i]) continue;
@@ -111,13 +126,14 @@ Result<std::vector<Wishes::Wish>> Wishes::read(Manager& manager, const std::vect
       drafts.push_back(std::move(made));
     }
     const bool wants = draft_of[i] ? drafts.back().wants : known_[units[i]].config->wanted;
-    if (wants) asked.push_back(units[i]);
+    if (!wants) continue;
+    asked.push_back(draft_of[i] ? question_of(drafts.back().input) : Question{units[i], false, true});
   }
   auto details = manager.read_details(asked, stop);
   if (!details) return tl::unexpected(details.error());
   std::vector<Wish> out(units.size());
   for (std::size_t i = 0, next = 0; i < units.size(); ++i) {
-    const bool has = next < asked.size() && asked[next] == units[i];
+    const bool has = next < asked.size() && asked[next].unit == units[i];
     Details* detail = has ? &(*details)[next++] : nullptr;
     if (draft_of[i]) {
       Draft& each = drafts[*draft_of[i]];

@@ -1,0 +1,76 @@
+#include "systemd/module.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+
+namespace muster::systemd {
+namespace {
+
+// Sets flags as the command line does; the error of the first that is refused.
+Result<void> set(Module& module, const std::vector<std::pair<std::string, std::string>>& values) {
+  std::map<std::string, Flag> flags;
+  for (Flag& flag : module.flags().flags) flags.emplace(flag.name, flag);
+  for (const auto& [name, value] : values) {
+    if (auto done = flags.at(name).set(value); !done) return done;
+  }
+  return {};
+}
+
+class SystemdModuleTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!std::filesystem::exists("/etc/machine-id")) {
+      printf("skipped: this machine has no /etc/machine-id\n");
+      GTEST_SKIP();
+    }
+  }
+  std::unique_ptr<Module> module = make_module();
+};
+
+TEST_F(SystemdModuleTest, IsConfiguredByEachOfTheFlagsThatAskForUnits) {
+  EXPECT_FALSE(module->configured());
+  for (const auto& [flag, value] : std::map<std::string, std::string>{
+           {"systemd", "true"}, {"systemd-user", "true"}, {"systemd-units", "web*.service"}}) {
+    const auto each = make_module();
+    ASSERT_TRUE(set(*each, {{flag, value}}));
+    EXPECT_TRUE(each->configured()) << flag;
+  }
+  ASSERT_TRUE(set(*module, {{"unit-check-ttl", "1h"}, {"systemd-bus", "unix:path=/x"}}));
+  EXPECT_FALSE(module->configured()) << "how, but not whether";
+}
+
+TEST_F(SystemdModuleTest, TheOwnerIsThisHostAndAUsersIsAnother) {
+  ASSERT_TRUE(set(*module, {{"systemd", "true"}}));
+  const auto owner = module->default_owner();
+  ASSERT_TRUE(owner) << owner.error().message;
+  EXPECT_TRUE(owner->starts_with("systemd:"));
+  EXPECT_EQ(owner->size(), 8u + 32u);
+  const auto user = make_module();
+  ASSERT_TRUE(set(*user, {{"systemd-user", "true"}}));
+  EXPECT_EQ(user->default_owner().value(), *owner + "-" + std::to_string(getuid()));
+}
+
+TEST_F(SystemdModuleTest, OneMusterFollowsTheHostOrAUserNotBoth) {
+  ASSERT_TRUE(set(*module, {{"systemd", "true"}, {"systemd-user", "true"}}));
+  for (const auto& error : {module->default_owner().error(), module->make().error()}) {
+    EXPECT_EQ(error.fault, Fault::Leave);
+    EXPECT_NE(error.message.find("--systemd or --systemd-user"), std::string::npos) << error.message;
+  }
+}
+
+TEST_F(SystemdModuleTest, WrongValuesAreRefusedWithWhatWouldBeRight) {
+  const auto refused = [&](const std::string& flag, const std::string& value) {
+    const auto done = set(*module, {{flag, value}});
+    return done ? "taken" : done.error().message;
+  };
+  EXPECT_EQ(refused("unit-check-ttl", "0"), "must be at least 1s");
+  EXPECT_NE(refused("unit-check-ttl", "soon"), "taken");
+  EXPECT_NE(refused("systemd-bus", "/run/dbus/socket").find("unix:path="), std::string::npos);
+  EXPECT_NE(refused("systemd-units", "").find("pattern"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace muster::systemd
