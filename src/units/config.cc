@@ -1,100 +1,24 @@
 #include "units/config.h"
 
 #include <algorithm>
-#include <charconv>
 #include <set>
 #include <utility>
 
 #include "core/duration.h"
 #include "core/text.h"
 #include "units/check.h"
+#include "units/items.h"
 #include "units/layers.h"
-#include "units/specifier.h"
+#include "units/reader.h"
 
 namespace muster::units {
 namespace {
 
-constexpr std::size_t kMostChecks = 20, kMostLabel = 63;
-constexpr std::size_t kMetaKey = 128, kMetaValue = 512, kTagBytes = 255;
+constexpr std::size_t kMostChecks = 20, kMetaValue = 512, kTagBytes = 255;
 
-std::optional<unsigned> number(std::string_view text, unsigned least, unsigned most) {
-  unsigned value = 0;
-  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (status != std::errc{} || end != text.data() + text.size() || value < least || value > most) return std::nullopt;
-  return value;
-}
-
-// A DNS label of what is left, in the case it was written in.
-std::string dns_name(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-    if (fine) {
-      out += c;
-    } else if (!out.empty() && out.back() != '-') {
-      out += '-';
-    } else if (c == '-' && !out.empty()) {
-      out += '-';
-    }
-  }
-  out.resize(std::min(out.size(), kMostLabel));
-  while (!out.empty() && out.back() == '-') out.pop_back();
-  return out;
-}
-
-// Items between blanks and commas; quotes hold both, a backslash makes the next of them plain.
-std::vector<std::string> split_list(std::string_view text) {
-  std::vector<std::string> out;
-  std::string item;
-  char quote = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    const bool escapes =
-        c == '\\' && i + 1 < text.size() && std::string_view(", \t\"'\\").find(text[i + 1]) != text.npos;
-    if (escapes) {
-      item += text[++i];
-    } else if (quote != 0 ? c == quote : (c == '"' || c == '\'') && item.empty()) {
-      quote = quote != 0 ? '\0' : c;
-    } else if (quote == 0 && (c == ',' || c == ' ' || c == '\t')) {
-      if (!item.empty()) out.push_back(std::exchange(item, {}));
-    } else {
-      item += c;
-    }
-  }
-  if (!item.empty()) out.push_back(std::move(item));
-  return out;
-}
-
-bool meta_key(std::string_view key) {
-  const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  };
-  return !key.empty() && key.size() <= kMetaKey && std::all_of(key.begin(), key.end(), fits) &&
-         !key.starts_with("consul-") && !key.starts_with("muster_");
-}
-
-std::optional<bool> boolean(const std::string& text) {
-  const std::string low = lower(text);
-  for (const char* yes : {"1", "yes", "y", "true", "t", "on"}) {
-    if (low == yes) return true;
-  }
-  for (const char* no : {"0", "no", "n", "false", "f", "off"}) {
-    if (low == no) return false;
-  }
-  return std::nullopt;
-}
-
-// The port of "8080", "127.0.0.1:8080" and "[::]:80"; 0 for a path and for anything else.
-std::uint16_t port_of(std::string_view listen) {
-  const std::size_t colon = listen.rfind(':');
-  if (colon != listen.npos) listen.remove_prefix(colon + 1);
-  return static_cast<std::uint16_t>(number(listen, 1, 65535).value_or(0));
-}
-
-class Maker {
+class Maker : private Reader {
  public:
-  Maker(const UnitInput& input, const Machine& machine, UnitConfig& out)
-      : input_(input), machine_(machine), out_(out) {}
+  using Reader::Reader;
 
   void run() {
     const std::optional<UnitName> name = parse_name(input_.name);
@@ -104,10 +28,7 @@ class Maker {
     }
     name_ = *name;
     std::vector<Mistake> mistakes = input_.text.mistakes;
-    environment_ =
-        input_.environment ? environment_of(*input_.environment) : environment_of(input_.text, name_, machine_);
-    layers_ = {layer_of_text(input_.text, mistakes), layer_of_variables(environment_, {}, mistakes),
-               layer_of_quadlet(input_.quadlet, name_, machine_, mistakes)};
+    read_layers(mistakes);
     std::set<std::string> sections;
     for (const Layer& layer : layers_) {
       for (const auto& [section, wishes] : layer) sections.insert(section);
@@ -121,67 +42,6 @@ class Maker {
   }
 
  private:
-  void mistake(const Place& place, std::string text) { out_.mistakes.push_back({place, std::move(text)}); }
-
-  // What the highest layer that speaks of the key says of it; null: none does.
-  const std::vector<Raw>* find(const std::string& section, const std::string& key) const {
-    for (const Layer& layer : layers_) {
-      const auto wishes = layer.find(section);
-      if (wishes == layer.end()) continue;
-      const auto found = wishes->second.find(key);
-      if (found != wishes->second.end()) return &found->second;
-    }
-    return nullptr;
-  }
-
-  // Specifiers expanded; nothing when one cannot be.
-  std::optional<std::string> expanded(const std::string& key, const std::string& text, const Raw& raw) {
-    if (raw.finished) return text;
-    Expanded result = expand(text, name_, machine_);
-    for (const std::string& fault : result.faults) mistake(raw.place, key + "=" + text + ": " + fault);
-    if (!result.faults.empty()) return std::nullopt;
-    return std::move(result.text);
-  }
-
-  // ${VAR} of the unit's environment. Nothing when there is no such variable.
-  std::optional<std::string> filled(const std::string& key, std::string text, const Place& place) {
-    for (std::size_t at = text.find("${"); at != text.npos; at = text.find("${", at)) {
-      const std::size_t end = text.find('}', at);
-      const std::string variable = end == text.npos ? "" : text.substr(at + 2, end - at - 2);
-      const auto found = std::find_if(environment_.begin(), environment_.end(),
-                                      [&](const Variable& each) { return each.name == variable; });
-      if (found == environment_.end()) {
-        mistake(place, key + "=" + text + ": ${" + variable +
-                           "} is not in the unit's Environment=; files of EnvironmentFile= are not read");
-        return std::nullopt;
-      }
-      text.replace(at, end - at + 1, found->value);
-      at += found->value.size();
-    }
-    return text;
-  }
-
-  struct Scalar {
-    std::string value;
-    Place place;
-    bool given = false;
-    bool sound = true;
-  };
-
-  Scalar scalar(const std::string& section, const std::string& key) {
-    Scalar out;
-    const std::vector<Raw>* raws = find(section, key);
-    if (raws == nullptr || raws->empty()) return out;
-    const Raw& last = raws->back();
-    out.given = true;
-    out.place = last.place;
-    auto value = expanded(key, last.value, last);
-    if (value) value = filled(key, *std::move(value), last.place);
-    out.sound = value.has_value();
-    if (value) out.value = *std::move(value);
-    return out;
-  }
-
   void tell(ServiceConfig& service, std::string key, std::string value, Place place) {
     service.told.push_back({std::move(key), std::move(value), std::move(place)});
   }
@@ -433,13 +293,6 @@ class Maker {
     service.enable_tag_override = *value;
     tell(service, "EnableTagOverride", *value ? "yes" : "no", said.place);
   }
-
-  const UnitInput& input_;
-  const Machine& machine_;
-  UnitConfig& out_;
-  UnitName name_;
-  std::vector<Variable> environment_;
-  std::vector<Layer> layers_;
 };
 
 }  // namespace

@@ -47,6 +47,24 @@ constexpr const char* kFolders[] = {
     "/etc/systemd/system",           "/run/systemd/system",         "/run/systemd/generator",
     "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",     "/lib/systemd/system"};
 
+// From the particular to the general: a-b@1.service.d, then what its template a-b@.service has (a-.service.d too,
+// without the @: so does systemd 252), then a-@1.service.d and what its template has.
+void add_folders(std::vector<std::string>& folders, const UnitName& name) {
+  const std::string folder = name.full + ".d";
+  if (std::find(folders.begin(), folders.end(), folder) != folders.end()) return;
+  folders.push_back(folder);
+  const auto named = [&](const std::string& prefix, const std::string& middle) {
+    return UnitName{prefix + middle + "." + name.suffix, prefix, middle.size() > 1 ? name.instance : "", name.suffix,
+                    middle == "@"};
+  };
+  if (!name.instance.empty()) add_folders(folders, named(name.prefix, "@"));
+  std::size_t dash = name.prefix.rfind('-');
+  if (dash != std::string::npos && dash + 1 == name.prefix.size())
+    dash = dash == 0 ? dash : name.prefix.rfind('-', dash - 1);
+  if (dash == std::string::npos || dash == 0) return;
+  add_folders(folders, named(name.prefix.substr(0, dash + 1), name.instance.empty() ? "" : "@" + name.instance));
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::string& path) {
@@ -96,18 +114,8 @@ std::vector<std::string> find_drop_ins(const std::string& fragment, const std::s
   if (installed) places.assign(std::begin(kFolders), std::end(kFolders));
   if (places.front().empty()) places.front() = ".";
 
-  // From the particular to the general: web-a@1.service.d, web-a@.service.d, web-@1.service.d, web-@.service.d.
   std::vector<std::string> folders;
-  const auto add = [&](const std::string& prefix) {
-    const std::string at = name->instance.empty() && !name->is_template ? "" : "@";
-    folders.push_back(prefix + at + name->instance + "." + name->suffix + ".d");
-    if (!name->instance.empty()) folders.push_back(prefix + "@." + name->suffix + ".d");
-  };
-  add(name->prefix);
-  for (std::size_t dash = name->prefix.rfind('-'); dash != std::string::npos && dash > 0;
-       dash = name->prefix.rfind('-', dash - 1)) {
-    if (dash + 1 != name->prefix.size()) add(name->prefix.substr(0, dash + 1));
-  }
+  add_folders(folders, *name);
   std::map<std::string, std::string> found;  // by file name: systemd sorts by it alone, whatever the folder
   const auto search = [&](const std::string& folder) {
     std::error_code error;

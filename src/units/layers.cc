@@ -48,6 +48,20 @@ bool section_name(std::string_view name) {
   return !name.empty() && name.size() <= kMostSectionBytes && std::all_of(name.begin(), name.end(), fits);
 }
 
+// As systemd takes them: it drops an assignment whose name no shell would take, or whose value holds control
+// characters.
+bool sound(const Variable& variable) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
+  const auto control = [](char c) {
+    return (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n') || c == 0x7f;
+  };
+  return !variable.name.empty() && !(variable.name.front() >= '0' && variable.name.front() <= '9') &&
+         std::all_of(variable.name.begin(), variable.name.end(), fits) && valid_utf8(variable.value) &&
+         std::none_of(variable.value.begin(), variable.value.end(), control);
+}
+
 // The last of a name wins, in the place of the first.
 void put(std::vector<Variable>& variables, Variable variable) {
   const auto same = [&](const Variable& each) { return each.name == variable.name; };
@@ -97,10 +111,11 @@ std::vector<Variable> environment_of(const UnitText& text, const UnitName& unit,
     if (entry.section != "Service" || entry.key != "Environment") continue;
     if (entry.value.empty()) out.clear();
     for (const std::string& word : split_words(entry.value).words) {
-      const std::string plain = expand(word, unit, machine).text;
-      const std::size_t equals = plain.find('=');
-      if (equals == plain.npos || equals == 0) continue;
-      put(out, {plain.substr(0, equals), plain.substr(equals + 1), entry.place});
+      const Expanded plain = expand(word, unit, machine);
+      const std::size_t equals = plain.text.find('=');
+      if (!plain.faults.empty() || equals == plain.text.npos) continue;
+      Variable variable{plain.text.substr(0, equals), plain.text.substr(equals + 1), entry.place};
+      if (sound(variable)) put(out, std::move(variable));
     }
   }
   return out;

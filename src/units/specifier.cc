@@ -5,6 +5,8 @@
 namespace muster::units {
 namespace {
 
+bool alphanumeric(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
+
 // Behind the last dash, or all of it.
 std::string_view last_part(std::string_view prefix) { return prefix.substr(prefix.rfind('-') + 1); }
 
@@ -67,11 +69,14 @@ Expanded expand(std::string_view text, const UnitName& unit, const Machine& mach
       break;
     }
     const char letter = text.front();
+    text.remove_prefix(1);
+    if (letter == '%' || !alphanumeric(letter)) {  // nothing that could ever be one: "5%, 6%"
+      out.text += letter == '%' ? "%" : std::string{'%', letter};
+      continue;
+    }
     bool broken = false;
     const auto fact = machine.facts.find(letter);
-    if (letter == '%') {
-      out.text += '%';
-    } else if (letter == 'm' && !machine.id.empty()) {
+    if (letter == 'm' && !machine.id.empty()) {
       out.text += machine.id;
     } else if (const auto value = from_name(letter, unit, broken)) {
       out.text += *value;
@@ -88,7 +93,6 @@ Expanded expand(std::string_view text, const UnitName& unit, const Machine& mach
       }
       out.text += specifier;
     }
-    text.remove_prefix(1);
   }
   return out;
 }

@@ -12,7 +12,8 @@ namespace muster::units {
 
 struct Expanded {
   std::string text;
-  // One for each specifier that could not be expanded: "%y: not a specifier that muster knows". It stays as written.
+  // One for each specifier that could not be expanded: "%y: not a specifier that muster knows". It stays as written;
+  // systemd drops the whole assignment.
   std::vector<std::string> faults;
 };
 

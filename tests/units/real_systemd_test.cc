@@ -33,7 +33,8 @@ const char* const kTexts[] = {"%n|%N|%p|%i|%j|%P|%I|%J",
                               "%t %S %C %L %E %T %V",
                               "%f",
                               "%U %u %h",
-                              "a%zb"};
+                              "a%zb",
+                              "5%, %-%_%"};
 
 std::string object_path(const std::string& unit) {
   std::string out = "/org/freedesktop/systemd1/unit/";
@@ -64,7 +65,8 @@ std::string instance_of(const std::string& name, std::size_t number) {
 std::string random_environment(std::minstd_rand& random) {
   static const char* const kWords[] = {"A=1",        "\"B=x y\"", "'C=%i %%'", "D=a\\x20b", "E=q\"u o\"te", "F=%n",
                                        "G=tail\\\\", "A=2",       "H=\\u00e4", "B=",        "\"I=a\\\"b\"", "J='\"'",
-                                       "K=\\101\\s", "L=100%%",   "M=a;b",     "N=#x",      "O=a=b",        "P=%p-%i"};
+                                       "K=\\101\\s", "L=100%%",   "M=a;b",     "N=#x",      "O=a=b",        "P=%p-%i",
+                                       "T=%z",       "0=digit",   "U-V=dash"};
   static const char* const kDamage[] = {"\"Q=open", "R=\\q", "S=\\"};
   std::string out = "[Service]\n";
   for (std::size_t line = 0, lines = 1 + random() % 4; line < lines; ++line) {
@@ -72,7 +74,7 @@ std::string random_environment(std::minstd_rand& random) {
     if (random() % 5 == 0) out += "# Environment=Z=1 \\\n";
     out += random() % 2 == 0 ? "Environment=" : " Environment = ";
     for (std::size_t word = 0, words = random() % 5; word < words; ++word) {
-      out += std::string(random() % 12 == 0 ? kDamage[random() % 3] : kWords[random() % 18]);
+      out += std::string(random() % 12 == 0 ? kDamage[random() % 3] : kWords[random() % 21]);
       out += random() % 4 == 0 ? " \\\n" : random() % 6 == 0 ? "\\\n  " : random() % 7 == 0 ? " \\\n; comment\n" : " ";
     }
     out += random() % 6 == 0 ? "\r\n" : "\n";
@@ -108,15 +110,16 @@ TEST_F(RealSystemd, ExpandsSpecifiersAsWeDo) {
   ASSERT_TRUE(machine) << machine.error().message;
   machine->id = kMachine;
   for (const auto& [unit, text] : cases) {
-    host.ctl({"show", "-P", "Id", unit});  // loads it
     const Expanded ours = expand(text, *parse_name(unit), *machine);
-    EXPECT_EQ(property(host, unit, "Unit", "Description"), ours.text) << unit << ": " << text;
+    // What cannot be expanded is an assignment dropped, and a unit without a description is described by its name.
+    EXPECT_EQ(property(host, unit, "Unit", "Description"), ours.faults.empty() ? ours.text : unit)
+        << unit << ": " << text;
   }
 }
 
 TEST_F(RealSystemd, ReadsEnvironmentLinesAndDropInsAsWeDo) {
   std::minstd_rand random(20);
-  constexpr std::size_t kCases = 60;
+  constexpr std::size_t kCases = 40;
   Files files;
   for (std::size_t i = 0; i < kCases; ++i) {
     const std::string unit = std::string(kFolder) + "e" + std::to_string(i) + "@x-" + std::to_string(i) + ".service";
@@ -129,7 +132,6 @@ TEST_F(RealSystemd, ReadsEnvironmentLinesAndDropInsAsWeDo) {
   const Machine machine{kMachine};
   for (std::size_t i = 0; i < kCases; ++i) {
     const std::string unit = "e" + std::to_string(i) + "@x-" + std::to_string(i) + ".service";
-    host.ctl({"show", "-P", "Id", unit});
     UnitText text = decode_text(files.at(kFolder + unit), unit);
     std::string shown = files.at(kFolder + unit);
     for (const char* name : {"10.conf", "20.conf"}) {
@@ -160,7 +162,6 @@ TEST_F(RealSystemd, FindsTheDropInsThatWeFindInTheSameOrder) {
     ++number;
   }
   const SystemdHost host(kMachine, files);
-  host.ctl({"show", "-P", "Id", unit});
   const support::Folder mirror;
   for (const auto& [path, text] : files) {
     const std::string name = path.substr(std::string(kFolder).size());

@@ -26,7 +26,7 @@ TEST(Specifier, GivesTheMachine) {
 }
 
 TEST(Specifier, APercentSignIsDoubledAndALoneOneAtTheEndIsItself) {
-  EXPECT_EQ(expanded("100%% %%i 5%", "web@1.service"), "100% %i 5%");
+  EXPECT_EQ(expanded("100%% %%i 5%, 6%-7 8%", "web@1.service"), "100% %i 5%, 6%-7 8%");
 }
 
 TEST(Specifier, SaysWhichItDoesNotKnowAndLeavesThemAsTheyAre) {
