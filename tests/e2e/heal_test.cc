@@ -36,6 +36,8 @@ struct Heal : testing::Test {
                                 {{"tags", "blue,green"}, {"check_tcp", "{host}:{port}"}, {"check_interval", "1h"}}));
     }
     muster = std::make_unique<Muster>(cluster->flags({"--audit-interval=1h", "--refresh=1s"}));
+    // Counted by muster: a list of a thousand services, asked for again and again, would cost the agent more than they.
+    ASSERT_TRUE(eventually(4 * kPatience, [&] { return muster->metric("muster_consul_writes_total") > tasks; }));
     ASSERT_TRUE(eventually(kPatience, [&] { return count() == static_cast<std::size_t>(tasks); }));
     std::this_thread::sleep_for(2s);  // the watch has looked at all of it
   }
@@ -176,10 +178,10 @@ TEST_F(HealMany, AThousandServicesComeBackAsFastAsAPlainLoopOfRegistrations) {
   std::this_thread::sleep_for(3s);
   cluster->a.start_unready();
   ASSERT_TRUE(eventually(kPatience, [&] { return cluster->a.call("GET", "/v1/agent/services").status == 200; }));
-  EXPECT_LT(healed_after("1000 services lost: first write", [&] { return writes() > before; }), 2000);
   const auto start = Clock::now();
+  EXPECT_LT(healed_after("1000 services lost: first registration", [&] { return count() > 0; }), 2000);
   const double wanted = before + static_cast<double>(all.size());  // counted: asking the agent would cost it as much
-  ASSERT_TRUE(eventually(kPatience, [&] { return writes() >= wanted; })) << writes() - before;
+  ASSERT_TRUE(eventually(4 * kPatience, [&] { return writes() >= wanted; })) << writes() - before;
   const double took = std::chrono::duration<double>(Clock::now() - start).count();
   EXPECT_EQ(count(), static_cast<std::size_t>(tasks));
   EXPECT_EQ(checks().size(), static_cast<std::size_t>(tasks));
@@ -190,7 +192,7 @@ TEST_F(HealMany, AThousandServicesComeBackAsFastAsAPlainLoopOfRegistrations) {
   cluster->a.start();
   const double plain = plain_loop(cluster->a, all);
   std::printf("1000 services back after %.2f s; a plain loop takes %.2f s: ratio %.2f\n", took, plain, took / plain);
-  EXPECT_LT(took, 2 * plain);
+  EXPECT_LT(took, 2 * plain + 2) << "and two seconds to see it";
 }
 
 TEST_F(Heal, AnIdleClusterIsNotWrittenTo) {
