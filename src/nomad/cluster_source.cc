@@ -46,6 +46,7 @@ class ClusterSource final : public Source {
     std::set<std::string> nodes;
     std::vector<Rejection> rejections;
     std::optional<Error> error;
+    bool strays = false;  // something runs on a node that the list of nodes does not have
   };
   struct Dirty {
     std::map<std::string, std::pair<std::string, bool>> allocations;  // id -> node id, read it in any case
@@ -104,7 +105,9 @@ class ClusterSource final : public Source {
     if (!client.waiting()) client.begin(std::move(path), std::max<std::uint64_t>(index_, 1), kLongestWait);
     const auto answer = client.wait(until, stop);
     if (!answer) return;
-    const bool news = *answer && (*answer)->status == 200 && (*answer)->index != index_;
+    const bool fine = *answer && (*answer)->status == 200;
+    const bool news = fine && (*answer)->index != index_;
+    if (fine && !news) return;
     sweep_at_ = std::min(sweep_at_, news ? swept_ + kBetweenSweeps : Clock::now() + backoff_.next());
   }
 
@@ -113,8 +116,8 @@ class ClusterSource final : public Source {
     Round round;
     swept_ = Clock::now();
     Result<Update> update = read_all(round, stop);
-    if (update) backoff_.reset();
-    sweep_at_ = Clock::now() + (update ? jittered(settings_.sweep) : backoff_.next());
+    if (update && !round.error) backoff_.reset();
+    sweep_at_ = Clock::now() + (update && !round.error ? jittered(settings_.sweep) : backoff_.next());
     return update;
   }
 
@@ -133,7 +136,9 @@ class ClusterSource final : public Source {
     Allocations& stubs = listed->allocations;
     round.rejections = std::move(stubs.rejections);
     const bool whole = *sight == Sight::All && stubs.whole && stubs.unreadable.empty() && listed->index > 0;
-    if (auto taken = take_stubs(stubs, whole, *sight, round, stop); !taken) return tl::unexpected(taken.error());
+    take_stubs(stubs, whole, *sight, round, stop);
+    if (round.error)
+      log::warn("source", {{"source", "nomad"}, {"sweep", "cut short"}, {"error", round.error->message}});
     return full_update(*nodes, whole, round);
   }
 
@@ -156,29 +161,32 @@ class ClusterSource final : public Source {
     return {};
   }
 
-  Result<void> take_stubs(const Allocations& stubs, bool whole, Sight sight, Round& round,
-                          const std::stop_token& stop) {
+  // A node that cannot be read leaves the rest for the next sweep, and what was read is told all the same.
+  void take_stubs(const Allocations& stubs, bool whole, Sight sight, Round& round, const std::stop_token& stop) {
     std::map<std::string, Ids> seen, news;
     for (const Allocation& stub : stubs.items) {
       seen[stub.node_id].push_back(stub.id);
       const auto node = nodes_.find(stub.node_id);
-      if (node != nodes_.end() && worth_reading(stub, node->second->ledger())) news[stub.node_id].push_back(stub.id);
+      if (node == nodes_.end()) round.strays = round.strays || phase_of(stub) != Phase::Ended;
+      if (node != nodes_.end() && worth_reading(stub, node->second->ledger(), sight))
+        news[stub.node_id].push_back(stub.id);
     }
     for (auto& [id, node] : nodes_) {
       Ids& ids = seen[id];
       ids.insert(ids.end(), stubs.unreadable.begin(), stubs.unreadable.end());
       std::sort(ids.begin(), ids.end());
       const Result<void> taken = take_news(*node, news[id], ids, whole, sight, round, stop);
-      if (!taken) return taken;
+      if (taken) continue;
+      round.error = taken.error();
+      return;
     }
-    return {};
   }
 
-  // What has ended before we knew of it, or has not begun, offers nothing.
-  static bool worth_reading(const Allocation& stub, const Ledger& ledger) {
+  // What had ended before we knew of it offers nothing; but where lists prove no absence, it proves its own end.
+  static bool worth_reading(const Allocation& stub, const Ledger& ledger, Sight sight) {
     if (!ledger.news(stub)) return false;
     const Phase phase = phase_of(stub);
-    return ledger.holds(stub.id) || phase != Phase::Ended;
+    return ledger.holds(stub.id) || phase != Phase::Ended || sight != Sight::All;
   }
 
   Result<void> take_news(Followed& node, const Ids& news, const Ids& seen, bool whole, Sight sight, Round& round,
@@ -197,10 +205,8 @@ class ClusterSource final : public Source {
   Update full_update(const std::vector<Node>& listed, bool whole, Round& round) {
     std::set<std::string_view> there;
     for (const Node& node : listed) there.insert(node.id);
-    std::erase_if(
-        nodes_, [&](const auto& each) { return !there.contains(each.first) && each.second->ledger().live().empty(); });
     Update update;
-    bool settled = whole && !listed.empty();
+    bool settled = whole && !round.error && !round.strays && !listed.empty();
     timed_.clear();
     for (const auto& [id, node] : nodes_) {
       node->ledger().tick(Clock::now());
@@ -209,6 +215,10 @@ class ClusterSource final : public Source {
       settled = settled && update.slices.back().slice->complete;
     }
     if (settled) update.domain = Domain::All;
+    // What ended with a node that is gone is told once more, and then the node no longer.
+    std::erase_if(
+        nodes_, [&](const auto& each) { return !there.contains(each.first) && each.second->ledger().live().empty(); });
+    std::erase_if(timed_, [&](const std::string& id) { return !nodes_.contains(id); });
     update.rejections = std::move(round.rejections);
     return update;
   }
@@ -237,7 +247,7 @@ class ClusterSource final : public Source {
     if (const auto* allocation = std::get_if<Allocation>(&event.payload)) {
       const Ledger* const ledger = ledger_of(allocation->node_id);
       const bool in_scope = settings_.ns == "*" || allocation->ns == settings_.ns;
-      if (!in_scope || (ledger != nullptr && !worth_reading(*allocation, *ledger))) return;
+      if (!in_scope || (ledger != nullptr && !worth_reading(*allocation, *ledger, Sight::All))) return;
       const bool waits =
           phase_of(*allocation) == Phase::Pending && (ledger == nullptr || !ledger->holds(allocation->id));
       if (!waits) dirty.allocations.try_emplace(allocation->id, allocation->node_id, false);

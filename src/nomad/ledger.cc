@@ -145,7 +145,7 @@ void Ledger::fold_live(const Allocation& allocation, Entry& entry, const Made& m
   std::sort(instances.begin(), instances.end(), [](const Instance& a, const Instance& b) { return a.id < b.id; });
   if (entry.phase == Phase::Stopping) set_maintenance(instances, kStopping);
   if (entry.phase == Phase::Unknown && settings_.unknown == Doubt::Maintenance) set_maintenance(instances, kUnknown);
-  if (entry.phase == Phase::Lost) set_maintenance(instances, kLost);
+  if (entry.phase == Phase::Lost && settings_.lost == Doubt::Maintenance) set_maintenance(instances, kLost);
   const bool stops = entry.phase == Phase::Stopping && allocation.desired_status != "run";
   if (!stops) entry.drained.reset();
   if (stops && !entry.drained) entry.drained = now + drain_of(allocation, settings_.drain);
@@ -171,6 +171,13 @@ void Ledger::fold(const Allocation& allocation, const Node& node, const std::vec
   Made made = make_instances(asked, node, rows, settings_.services);
   rejections.insert(rejections.end(), made.rejections.begin(), made.rejections.end());
   const bool keep = entry.phase == Phase::Lost && settings_.lost == Doubt::Keep;
+  // Its rows go before it does, and the last good word is better than one without them.
+  if (entry.phase == Phase::Stopping) {
+    if (std::vector<Instance> before = instances_of(allocation.id); !before.empty()) {
+      made = Made{};
+      made.instances = std::move(before);
+    }
+  }
   if (keep) {
     for (const Instance& each : instances_of(allocation.id)) made.doubtful.push_back(each.id);
     made.instances.clear();

@@ -89,7 +89,8 @@ class NodeSource final : public Source {
     Result<Listed> listed = reader_.decode_list(path, answer);
     if (!listed) return tl::unexpected(listed.error());
     // A smaller index is that of a restored cluster, or of a list whose newest was collected.
-    if (listed->index < index_) followed_->ledger().restart();
+    if (listed->index < highest_) followed_->ledger().restart();
+    highest_ = listed->index;
     index_ = std::max<std::uint64_t>(listed->index, 1);
     Update update;
     if (auto taken = followed_->take_list(*std::move(listed), sight_, reader_, stop, update.rejections); !taken) {
@@ -110,7 +111,8 @@ class NodeSource final : public Source {
   Reader reader_;
   std::optional<Followed> followed_;
   Sight sight_ = Sight::Partial;
-  std::uint64_t index_ = 0;
+  std::uint64_t index_ = 0;    // to wait for the next of; 0: read at once
+  std::uint64_t highest_ = 0;  // of the last list, whatever failed since
   milliseconds wait_{kLongestWait};
   Clock::time_point audit_{}, rest_{};
   Backoff backoff_;

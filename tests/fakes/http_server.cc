@@ -44,6 +44,7 @@ struct Connection {
   std::string out;
   std::size_t sent = 0;      // of `out`
   std::uint64_t stream = 0;  // the stream it carries now
+  bool bare = false;         // the stream sends its own framing
   bool busy = false;         // a request is being answered; the next one waits in `in`
   bool drip = false;
   bool close_after = false;
@@ -276,9 +277,13 @@ void HttpServer::State::serve_next(std::uint64_t id) {
 void HttpServer::State::answer(Connection& connection, HttpReply reply) {
   if (reply.manner == Manner::Hang) return;
   if (reply.manner == Manner::Reset) return drop(connection.id, true);
-  connection.out += render_head(reply, reply.body.size());
+  connection.bare = reply.stream && reply.bare;
+  if (!connection.bare) connection.out += render_head(reply, reply.body.size());
   if (reply.stream) {
-    if (!reply.body.empty()) connection.out += render_chunk(reply.body);
+    if (connection.bare) {
+      connection.out += reply.body;
+    } else if (!reply.body.empty())
+      connection.out += render_chunk(reply.body);
     connection.stream = reply.stream_id;
     streams[reply.stream_id] = connection.id;
     return;
@@ -375,7 +380,7 @@ void HttpServer::finish(std::uint64_t stream_id, bool cut) {
     const std::uint64_t id = connection.id;
     s->streams.erase(it);
     connection.stream = 0;
-    connection.out += cut ? "10\r\ncut" : "0\r\n\r\n";
+    if (!connection.bare) connection.out += cut ? "10\r\ncut" : "0\r\n\r\n";
     connection.close_after = connection.close_after || cut;
     if (!connection.close_after) connection.busy = false;
     s->flush(id);

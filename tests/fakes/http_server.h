@@ -40,6 +40,9 @@ struct HttpReply {
   // An endless chunked answer: after `body`, whatever push(stream_id) sends, until finish(stream_id).
   std::uint64_t stream_id = 0;
   bool stream = false;
+  // With `stream`: nothing at all is sent before push(raw), status line and head included; finish() adds nothing, and
+  // closes the connection when `cut`. For answers that must wait, and for bodies that end with the connection.
+  bool bare = false;
 };
 
 class HttpServer {
