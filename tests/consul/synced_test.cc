@@ -12,7 +12,7 @@ const Owner kOwner{"prod", "muster"};
 
 Actual agent() {
   std::vector<Service> services =
-      notation::desired({"web.1 web 80 {tags=a; check_tcp=x}"}, notation::modern()).services;
+      notation::desired({"web.1 web 80 {tags=a; check_tcp={host}:{port}}"}, notation::modern()).services;
   services.insert(services.begin(), make_canary({"http://10.0.0.21:8500"}, kOwner));
   services.push_back({});
   services.back().id = "zookeeper";
