@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/audit.h"
 #include "log/log.h"
 #include "net/http.h"
 #include "parts.h"
@@ -80,8 +81,9 @@ int main(int argc, char** argv) {
   for (const auto* warnings : {&options.warnings, &options.consul.warnings, &program.settings->rules->warnings()}) {
     for (const std::string& warning : *warnings) log::warn("settings", {{"warning", warning}});
   }
-  run::Signals signals;
   net::global_init();
+  if (program.settings->parsed.verb == "audit") return cli::audit(*program.settings, program.credentials, {});
+  run::Signals signals;
   if (options.run.once || !program.settings->parsed.verb.empty()) return run_once(program, signals);
   auto parts = make_parts(program, program.settings->dry_run());
   if (!parts) return leave(parts.error());

@@ -185,6 +185,8 @@ FlagGroup general_group(Options& o) {
            flag("dry-run", "", "Write nothing; print what would be done, and why", "false", set_switch(o.run.dry_run)),
            flag("stale", "", "With adopt: remove unmarked services under our prefix that match nothing that runs",
                 "false", set_switch(o.stale)),
+           flag("repair", "", "With audit: remove what is proven stale, each at its own agent, after showing it",
+                "false", set_switch(o.repair)),
            flag("log-level", "LEVEL", "Least level that is logged: debug, info, warn or error", "info", set_level(o))}};
 }
 
@@ -292,6 +294,9 @@ Program make_program() {
           {{"adopt", "",
             "Show what would be taken over from another program, and what of it matches nothing; "
             "with --stale do it, and remove the latter"},
+           {"audit", "",
+            "Show what in Consul no Nomad allocation stands behind, of Nomad's own registrations and ours; with "
+            "--repair remove what is proven stale"},
            {"cleanup", "", "Remove every service of this --owner, after showing which"},
            {"lint", "UNIT-FILE...",
             "Show what unit files would register, with file and line of each value, and their mistakes"}},

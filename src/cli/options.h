@@ -27,7 +27,8 @@ struct Options {
   consul::ConsulSettings consul;
   log::Level log_level = log::Level::Info;
   std::string config_file;
-  bool stale = false;  // muster adopt --stale
+  bool stale = false;   // muster adopt --stale
+  bool repair = false;  // muster audit --repair
   // "ADDR:PORT" with an IPv6 address in brackets; ":PORT" is all interfaces; empty: no web server.
   std::string listen = "127.0.0.1:24476";
   // For the log once it runs: flags without effect, settings that override each other.

@@ -70,6 +70,7 @@ struct Allocation {
   std::vector<std::string> problems{};   // parts that could not be read and were left out, for people
   bool resources_known = false;          // AllocatedResources was there
   bool task_states_known = false;        // TaskStates was there, if only as null
+  std::int64_t modify_time = 0;          // nanoseconds since the epoch; of one that has ended, about when it did
 };
 
 // Where an allocation is in its life, from its desired and client status.

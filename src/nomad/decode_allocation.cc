@@ -114,6 +114,7 @@ AllocationRead make_allocation(Json json, JobPool& pool) {
   out.create_index = fields.index("CreateIndex");
   out.modify_index = fields.index("ModifyIndex");
   out.alloc_modify_index = fields.index("AllocModifyIndex");
+  out.modify_time = fields.integer("ModifyTime");
   if (const Json transition = fields.object("DesiredTransition"); !transition.nothing()) {
     out.migrate = Fields(transition, "DesiredTransition", wrong).boolean("Migrate");
   }

@@ -27,6 +27,8 @@ class NomadModule final : public Module {
     return complete(settings_, get_).map([](const NomadSettings& settings) { return owner_of(settings); });
   }
 
+  Result<NomadSettings> settings() const { return complete(settings_, get_); }
+
   Result<std::unique_ptr<Source>> make() const override {
     Result<NomadSettings> settings = complete(settings_, get_);
     if (!settings) return tl::unexpected(settings.error());
@@ -43,6 +45,11 @@ class NomadModule final : public Module {
 
 std::unique_ptr<Module> make_module() {
   return make_module([](const char* name) -> const char* { return std::getenv(name); });
+}
+
+Result<NomadSettings> settings_of(const Module& module) {
+  const auto* nomad = dynamic_cast<const NomadModule*>(&module);
+  return nomad != nullptr ? nomad->settings() : fail(Fault::Leave, "no Nomad is given");
 }
 
 std::unique_ptr<Module> make_module(GetEnv get) { return std::make_unique<NomadModule>(std::move(get)); }

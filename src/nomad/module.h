@@ -12,4 +12,7 @@ namespace muster::nomad {
 std::unique_ptr<Module> make_module();
 std::unique_ptr<Module> make_module(GetEnv get);
 
+// Of a module made above, complete. Error (Fault::Leave): what complete() says, or that it is of another kind.
+Result<NomadSettings> settings_of(const Module& module);
+
 }  // namespace muster::nomad
