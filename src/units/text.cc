@@ -98,7 +98,7 @@ class Decoder {
       if (line.substr(1).starts_with(kOurs)) mistake(number, "a section header must end with ]");
       return;
     }
-    if (!printable(name)) return;
+    if (name.empty() || !printable(name)) return;
     // systemd refuses the whole file for it ("Bad characters in section header"), so the unit would not even load.
     if (ours && name.find_first_of("\"'\\") != name.npos) {
       mistake(number,
