@@ -124,7 +124,7 @@ class ClusterSource final : public Source {
   Result<Update> read_all(Round& round, const std::stop_token& stop) {
     const Result<Sight> sight = read_sight(reader_.client(), settings_.ns, stop);
     if (!sight) return tl::unexpected(sight.error());
-    Result<Listed> listed = reader_.stubs(stop);
+    Result<Stubs> listed = reader_.stubs(stop);
     if (!listed) return tl::unexpected(listed.error());
     if (listed->index < index_) {
       for (auto& [id, node] : nodes_) node->ledger().restart();
@@ -133,9 +133,9 @@ class ClusterSource final : public Source {
     Result<std::vector<Node>> nodes = reader_.nodes(stop);
     if (!nodes) return tl::unexpected(nodes.error());
     if (auto known = take_nodes(*nodes, stop); !known) return tl::unexpected(known.error());
-    Allocations& stubs = listed->allocations;
+    Stubs& stubs = *listed;
     round.rejections = std::move(stubs.rejections);
-    const bool whole = *sight == Sight::All && stubs.whole && stubs.unreadable.empty() && listed->index > 0;
+    const bool whole = *sight == Sight::All && stubs.whole && stubs.unreadable.empty() && stubs.index > 0;
     take_stubs(stubs, whole, *sight, round, stop);
     if (round.error)
       log::warn("source", {{"source", "nomad"}, {"sweep", "cut short"}, {"error", round.error->message}});
@@ -162,13 +162,13 @@ class ClusterSource final : public Source {
   }
 
   // A node that cannot be read leaves the rest for the next sweep, and what was read is told all the same.
-  void take_stubs(const Allocations& stubs, bool whole, Sight sight, Round& round, const std::stop_token& stop) {
+  void take_stubs(const Stubs& stubs, bool whole, Sight sight, Round& round, const std::stop_token& stop) {
     std::map<std::string, Ids> seen, news;
-    for (const Allocation& stub : stubs.items) {
+    for (const Stub& stub : stubs.items) {
       seen[stub.node_id].push_back(stub.id);
       const auto node = nodes_.find(stub.node_id);
-      if (node == nodes_.end()) round.strays = round.strays || phase_of(stub) != Phase::Ended;
-      if (node != nodes_.end() && worth_reading(stub, node->second->ledger(), sight))
+      if (node == nodes_.end()) round.strays = round.strays || stub.phase != Phase::Ended;
+      if (node != nodes_.end() && worth_reading(stub.id, stub.modify_index, stub.phase, node->second->ledger(), sight))
         news[stub.node_id].push_back(stub.id);
     }
     for (auto& [id, node] : nodes_) {
@@ -183,10 +183,14 @@ class ClusterSource final : public Source {
   }
 
   // What had ended before we knew of it offers nothing; but where lists prove no absence, it proves its own end.
-  static bool worth_reading(const Allocation& stub, const Ledger& ledger, Sight sight) {
-    if (!ledger.news(stub)) return false;
-    const Phase phase = phase_of(stub);
-    return ledger.holds(stub.id) || phase != Phase::Ended || sight != Sight::All;
+  static bool worth_reading(const std::string& id, std::uint64_t index, Phase phase, const Ledger& ledger,
+                            Sight sight) {
+    if (ledger.holds(id)) return index > ledger.index_of(id);
+    return phase != Phase::Ended || sight != Sight::All;
+  }
+
+  static bool worth_reading(const Allocation& event, const Ledger& ledger) {
+    return worth_reading(event.id, event.modify_index, phase_of(event), ledger, Sight::All);
   }
 
   Result<void> take_news(Followed& node, const Ids& news, const Ids& seen, bool whole, Sight sight, Round& round,
@@ -247,7 +251,7 @@ class ClusterSource final : public Source {
     if (const auto* allocation = std::get_if<Allocation>(&event.payload)) {
       const Ledger* const ledger = ledger_of(allocation->node_id);
       const bool in_scope = settings_.ns == "*" || allocation->ns == settings_.ns;
-      if (!in_scope || (ledger != nullptr && !worth_reading(*allocation, *ledger, Sight::All))) return;
+      if (!in_scope || (ledger != nullptr && !worth_reading(*allocation, *ledger))) return;
       const bool waits =
           phase_of(*allocation) == Phase::Pending && (ledger == nullptr || !ledger->holds(allocation->id));
       if (!waits) dirty.allocations.try_emplace(allocation->id, allocation->node_id, false);

@@ -70,8 +70,8 @@ Result<Listed> Reader::node_allocations(const std::string& id, std::stop_token s
   return decode_list(path, *answer);
 }
 
-Result<Listed> Reader::stubs(std::stop_token stop) {
-  Listed all;
+Result<Stubs> Reader::stubs(std::stop_token stop) {
+  Stubs all;
   for (std::string token;;) {
     std::string path = "/v1/allocations";
     add_query(path, "namespace", settings_.ns);
@@ -86,10 +86,13 @@ Result<Listed> Reader::stubs(std::stop_token stop) {
     if (page->index == 0 && !page->allocations.items.empty()) return fail(Fault::Keep, path + ": no X-Nomad-Index");
     all.index = first ? page->index : std::min(all.index, page->index);
     Allocations& more = page->allocations;
-    std::move(more.items.begin(), more.items.end(), std::back_inserter(all.allocations.items));
-    std::move(more.unreadable.begin(), more.unreadable.end(), std::back_inserter(all.allocations.unreadable));
-    std::move(more.rejections.begin(), more.rejections.end(), std::back_inserter(all.allocations.rejections));
-    all.allocations.whole = all.allocations.whole && more.whole;
+    for (Allocation& each : more.items) {
+      const Phase phase = phase_of(each);
+      all.items.push_back({std::move(each.id), std::move(each.node_id), each.modify_index, phase});
+    }
+    std::move(more.unreadable.begin(), more.unreadable.end(), std::back_inserter(all.unreadable));
+    std::move(more.rejections.begin(), more.rejections.end(), std::back_inserter(all.rejections));
+    all.whole = all.whole && more.whole;
     if (answer->next.empty() || answer->next == token) return all;
     token = answer->next;
   }

@@ -24,6 +24,22 @@ struct Listed {
   std::uint64_t index = 0;
 };
 
+// What a sweep keeps of each of tens of thousands of stubs.
+struct Stub {
+  std::string id;
+  std::string node_id;
+  std::uint64_t modify_index = 0;
+  Phase phase = Phase::Pending;
+};
+
+struct Stubs {
+  std::vector<Stub> items;
+  std::vector<std::string> unreadable;  // as in Allocations
+  std::vector<Rejection> rejections;
+  bool whole = true;
+  std::uint64_t index = 0;
+};
+
 // Thread: one. Errors name peer and path.
 class Reader {
  public:
@@ -40,7 +56,7 @@ class Reader {
   Result<Listed> decode_list(const std::string& path, const Answer& answer);
   Result<Listed> node_allocations(const std::string& id, std::stop_token stop);
   // The stubs of all namespaces that we follow, page by page. Pages are snapshots of their own.
-  Result<Listed> stubs(std::stop_token stop);
+  Result<Stubs> stubs(std::stop_token stop);
   Result<Found> allocation(const std::string& id, std::stop_token stop);
   // The rows of Nomad's own discovery; empty where it has none (before 1.3), or where they cannot be read.
   std::vector<NativeService> rows(const Allocation& allocation, std::stop_token stop);
