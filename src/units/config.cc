@@ -199,6 +199,7 @@ class Maker : private Reader {
     each_item(
         service.section, "Tags", [](const Raw& raw) { return split_list(raw.value); },
         [&](std::string tag, const Place& place) {
+          if (tag.empty()) return;  // %i of a unit without an instance
           if (tag.size() > kTagBytes || !printable(tag))
             return mistake(place, "Tags=: over 255 bytes, or not printable");
           if (std::find(service.tags.begin(), service.tags.end(), tag) != service.tags.end()) return;

@@ -142,6 +142,10 @@ TEST(UnitConfig, ANameThatIsNoDnsLabelIsMadeOne) {
   EXPECT_EQ(only(config("[X-Consul]\n", "my_app.service")).name, "my-app");
 }
 
+TEST(UnitConfig, ATagThatExpandsToNothingIsNone) {
+  EXPECT_EQ(only(config("[X-Consul]\nTags=a %i\n", "web.service")).tags, (Strings{"a"}));
+}
+
 TEST(UnitConfig, ANearMissIsRecognised) {
   EXPECT_NE(mistake(config("[X-Consul]\ntag=x\n")).find("did you mean Tags?"), std::string::npos);
 }
