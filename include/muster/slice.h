@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "muster/host.h"
@@ -13,26 +14,47 @@
 
 namespace muster {
 
-// Instances packed into one buffer, sorted by id: a tenth of the memory of live strings, and `==` is memcmp.
-// 100,000 tasks must fit beside a second copy while a new answer is being read.
+// Instances packed into one buffer, where a text that stands there already is only pointed to: tasks of one host repeat
+// each other's labels. Copies of a sealed list share the buffer. Built by one thread; read by any, once sealed.
 class InstanceList {
  public:
-  // Adds one; the order of calls does not matter. Cost: a copy of its bytes.
+  // Before the first add: what is going to be added is likely to stand in `held` already, and is only noted where it
+  // does. If all of it does, and nothing else stands there, the sealed list is `held` itself. May be null.
+  void lean_on(std::shared_ptr<const InstanceList> held) { held_ = std::move(held); }
+  // Adds one; the order of calls does not matter. Cost: a look at each of its texts, and a copy of the new ones.
   void add(const Instance& instance);
-  // Sorts and gives back spare memory. Must be called after the last add and before any read; may be called again.
+  // Sorts by id and gives back spare memory. Must be called after the last add and before any read but at(); may be
+  // called again.
   void seal();
 
-  std::size_t size() const { return offsets_.size(); }
-  bool empty() const { return offsets_.empty(); }
-  std::size_t bytes() const { return buffer_.size(); }
+  std::size_t size() const { return packed_size() + noted_.size(); }
+  bool empty() const { return size() == 0; }
+  std::size_t bytes() const { return packed_ ? packed_->buffer.size() : 0; }
   Instance at(std::size_t index) const;
   std::string_view id(std::size_t index) const;  // valid while the list lives
   bool contains(std::string_view id) const;      // binary search
-  friend bool operator==(const InstanceList&, const InstanceList&) = default;
+  // Cheap where both were added in the same order, and cheapest where they share a buffer.
+  friend bool operator==(const InstanceList& a, const InstanceList& b) { return a.same(b); }
 
  private:
-  std::string buffer_;
-  std::vector<std::uint32_t> offsets_;
+  struct Packed {
+    std::string buffer;
+    std::vector<std::uint32_t> offsets;
+  };
+
+  std::size_t packed_size() const { return packed_ ? packed_->offsets.size() : 0; }
+  std::size_t find(std::string_view id) const;  // size() when it is not there
+  bool holds(std::size_t index, const Instance& instance) const;
+  void pack(const Instance& instance);
+  void sort();
+  bool same(const InstanceList& other) const;
+
+  std::shared_ptr<Packed> packed_;  // changed only while nobody shares it
+  // Until it is sealed:
+  std::shared_ptr<const InstanceList> held_;
+  std::vector<std::uint32_t> noted_;  // indexes into held_
+  std::vector<std::uint32_t> texts_;  // where each text of the buffer stands, by its hash
+  std::uint32_t text_count_ = 0;
 };
 
 // Unknown is not empty. Registrations follow `instances` always, also while the source is down. A removal needs the id

@@ -1,8 +1,11 @@
-// Packing: every field in the order of `fields`; strings and lists carry a varint length, enums and flags one byte.
+// Packing: every field in the order of `fields`; lists carry a varint length, enums and flags one byte. A text is a
+// varint: twice its length, and its bytes follow; or one more than twice the place where an equal one stands.
 #include <algorithm>
 #include <cassert>
-#include <numeric>
+#include <functional>
+#include <optional>
 #include <type_traits>
+#include <utility>
 
 #include "muster/slice.h"
 
@@ -55,9 +58,36 @@ void fields(Codec& codec, As<Instance> auto& of) {
   }
 }
 
+// Where texts stand in a buffer, as an open hash table: place + 1, or 0.
+class Texts {
+ public:
+  static constexpr std::size_t kShortest = 5;  // a pointer to it takes as much
+
+  Texts(const std::string& buffer, std::vector<std::uint32_t>& slots, std::uint32_t& count)
+      : buffer_(buffer), slots_(slots), count_(count) {}
+
+  // Where this text stands; nothing: nowhere, and it will stand at the buffer's end.
+  std::optional<std::uint32_t> find_or_note(std::string_view text) {
+    if (2 * (count_ + 1) > slots_.size()) grow();
+    std::uint32_t& slot = slot_of(text);
+    if (slot != 0) return slot - 1;
+    slot = static_cast<std::uint32_t>(buffer_.size()) + 1;
+    ++count_;
+    return std::nullopt;
+  }
+
+ private:
+  std::uint32_t& slot_of(std::string_view text);
+  void grow();
+
+  const std::string& buffer_;
+  std::vector<std::uint32_t>& slots_;
+  std::uint32_t& count_;
+};
+
 class Writer {
  public:
-  explicit Writer(std::string& out) : out_(out) {}
+  Writer(std::string& out, Texts texts) : out_(out), texts_(texts) {}
 
   template <typename... T>
   void operator()(const T&... each) {
@@ -70,8 +100,9 @@ class Writer {
     out_.push_back(static_cast<char>(value));
   }
   void put(const std::string& text) {
-    put(std::uint64_t{text.size()});
-    out_.append(text);
+    const auto place = text.size() < Texts::kShortest ? std::nullopt : texts_.find_or_note(text);
+    put(place ? std::uint64_t{*place} << 1 | 1 : std::uint64_t{text.size()} << 1);
+    if (!place) out_.append(text);
   }
   template <typename E>
     requires std::is_enum_v<E>
@@ -99,25 +130,30 @@ class Writer {
   }
 
   std::string& out_;
+  Texts texts_;
 };
 
 // Reads what Writer wrote; the bytes are our own, so there is nothing to distrust.
 class Reader {
  public:
-  explicit Reader(std::string_view in) : in_(in) {}
+  Reader(std::string_view buffer, std::size_t place) : buffer_(buffer), in_(buffer.substr(place)) {}
 
   template <typename... T>
   void operator()(T&... each) {
     (get(each), ...);
   }
   std::string_view view() {
-    const std::size_t size = number();
-    const std::string_view text = in_.substr(0, size);
-    in_.remove_prefix(size);
+    const std::uint64_t word = number();
+    if (word & 1) return Reader(buffer_, word >> 1).view();
+    const std::string_view text = in_.substr(0, word >> 1);
+    in_.remove_prefix(word >> 1);
     return text;
   }
-
- private:
+  char byte() {
+    const char value = in_.front();
+    in_.remove_prefix(1);
+    return value;
+  }
   std::uint64_t number() {
     std::uint64_t value = 0;
     for (unsigned shift = 0;; shift += 7) {
@@ -127,12 +163,13 @@ class Reader {
       if (next < 0x80) return value;
     }
   }
+
+ private:
   void get(std::string& text) { text = view(); }
   template <typename E>
     requires std::is_enum_v<E>
   void get(E& value) {
-    value = static_cast<E>(in_.front());
-    in_.remove_prefix(1);
+    value = static_cast<E>(byte());
   }
   template <typename N>
     requires std::is_integral_v<N>
@@ -157,57 +194,158 @@ class Reader {
     fields(*this, value);
   }
 
+  std::string_view buffer_;
   std::string_view in_;
 };
 
+// Whether a packed instance is the one that it is shown. After the first difference nothing is read any more.
+class Matcher {
+ public:
+  explicit Matcher(Reader in) : in_(in) {}
+
+  template <typename... T>
+  void operator()(const T&... each) {
+    ((matches_ = matches_ && same(each)), ...);
+  }
+  bool matches() const { return matches_; }
+
+ private:
+  bool same(const std::string& text) { return in_.view() == text; }
+  template <typename E>
+    requires std::is_enum_v<E>
+  bool same(const E& value) {
+    return in_.byte() == static_cast<char>(value);
+  }
+  template <typename N>
+    requires std::is_integral_v<N>
+  bool same(const N& value) {
+    return in_.number() == std::uint64_t{value};
+  }
+  template <typename T>
+  bool same(const std::vector<T>& items) {
+    return in_.number() == items.size() && std::all_of(items.begin(), items.end(), [&](const T& e) { return same(e); });
+  }
+  bool same(const TaggedAddresses& items) {
+    if (in_.number() != items.size()) return false;
+    for (const auto& [name, each] : items) (*this)(name, each);
+    return matches_;
+  }
+  template <typename T>
+    requires std::is_class_v<T>
+  bool same(const T& value) {
+    fields(*this, value);
+    return matches_;
+  }
+
+  Reader in_;
+  bool matches_ = true;
+};
+
+std::uint32_t& Texts::slot_of(std::string_view text) {
+  std::size_t at = std::hash<std::string_view>{}(text) & (slots_.size() - 1);
+  while (slots_[at] != 0 && Reader(buffer_, slots_[at] - 1).view() != text) at = (at + 1) & (slots_.size() - 1);
+  return slots_[at];
+}
+
+void Texts::grow() {
+  constexpr std::size_t kFirst = 64;
+  const std::vector<std::uint32_t> old = std::exchange(slots_, {});
+  slots_.resize(std::max(kFirst, 2 * old.size()));
+  for (const std::uint32_t slot : old) {
+    if (slot != 0) slot_of(Reader(buffer_, slot - 1).view()) = slot;
+  }
+}
+
 }  // namespace
 
-void InstanceList::add(const Instance& instance) {
-  assert(buffer_.size() < UINT32_MAX);  // 4 GiB of tasks on one host
-  offsets_.push_back(static_cast<std::uint32_t>(buffer_.size()));
-  Writer out(buffer_);
+void InstanceList::pack(const Instance& instance) {
+  if (!packed_) packed_ = std::make_shared<Packed>();
+  if (packed_.use_count() > 1) packed_ = std::make_shared<Packed>(*packed_);
+  assert(packed_->buffer.size() < UINT32_MAX);  // 4 GiB of tasks on one host
+  packed_->offsets.push_back(static_cast<std::uint32_t>(packed_->buffer.size()));
+  Writer out(packed_->buffer, Texts(packed_->buffer, texts_, text_count_));
   out(instance);
 }
 
+void InstanceList::add(const Instance& instance) {
+  const std::size_t index = held_ ? held_->find(instance.id) : 0;
+  if (held_ && index < held_->size() && held_->holds(index, instance)) {
+    noted_.push_back(static_cast<std::uint32_t>(index));
+  } else {
+    pack(instance);
+  }
+}
+
 Instance InstanceList::at(std::size_t index) const {
-  Reader in(std::string_view(buffer_).substr(offsets_.at(index)));
+  if (index >= packed_size()) return held_->at(noted_.at(index - packed_size()));
+  Reader in(packed_->buffer, packed_->offsets.at(index));
   Instance instance;
   in(instance);
   return instance;
 }
 
 std::string_view InstanceList::id(std::size_t index) const {
-  return Reader(std::string_view(buffer_).substr(offsets_[index])).view();
+  return Reader(packed_->buffer, packed_->offsets[index]).view();
+}
+
+bool InstanceList::holds(std::size_t index, const Instance& instance) const {
+  Matcher matcher(Reader(packed_->buffer, packed_->offsets[index]));
+  matcher(instance);
+  return matcher.matches();
 }
 
 void InstanceList::seal() {
-  // Ties (two instances of one id) are broken by their bytes, so that equal sets give equal lists.
-  std::vector<std::uint32_t> order(offsets_.size());
-  std::iota(order.begin(), order.end(), 0U);
-  const auto packed = [this](std::uint32_t index) {
-    const std::size_t end = index + 1 < offsets_.size() ? offsets_[index + 1] : buffer_.size();
-    return std::string_view(buffer_).substr(offsets_[index], end - offsets_[index]);
-  };
-  std::sort(order.begin(), order.end(), [&](std::uint32_t a, std::uint32_t b) {
-    const std::string_view left = id(a);
-    const std::string_view right = id(b);
-    return left != right ? left < right : packed(a) < packed(b);
-  });
-  std::string buffer;
-  buffer.reserve(buffer_.size());
-  std::vector<std::uint32_t> offsets;
-  offsets.reserve(offsets_.size());
-  for (const std::uint32_t index : order) {
-    offsets.push_back(static_cast<std::uint32_t>(buffer.size()));
-    buffer.append(packed(index));
+  std::sort(noted_.begin(), noted_.end());
+  const bool twice = std::adjacent_find(noted_.begin(), noted_.end()) != noted_.end();
+  if (held_ && !packed_ && !twice && noted_.size() == held_->size()) {
+    packed_ = held_->packed_;
+  } else {
+    for (const std::uint32_t index : noted_) pack(held_->at(index));
+    sort();
   }
-  buffer_ = std::move(buffer);
-  offsets_ = std::move(offsets);
+  held_.reset();
+  noted_ = {};
+  texts_ = {};
+  text_count_ = 0;
 }
 
-bool InstanceList::contains(std::string_view wanted) const {
+// Ties (two instances of one id) are broken by their bytes, so that equal sets give equal lists.
+void InstanceList::sort() {
+  if (!packed_) return;
+  const std::string& buffer = packed_->buffer;
+  const auto alone = [&](std::uint32_t offset) {
+    InstanceList list;
+    Instance instance;
+    Reader in(buffer, offset);
+    in(instance);
+    list.pack(instance);
+    return list.packed_->buffer;
+  };
+  const auto before = [&](std::uint32_t a, std::uint32_t b) {
+    const std::string_view left = Reader(buffer, a).view();
+    const std::string_view right = Reader(buffer, b).view();
+    return left != right ? left < right : a != b && alone(a) < alone(b);
+  };
+  const bool sorted = std::is_sorted(packed_->offsets.begin(), packed_->offsets.end(), before);
+  if (sorted && packed_.use_count() > 1) return;
+  std::sort(packed_->offsets.begin(), packed_->offsets.end(), before);
+  packed_->buffer.shrink_to_fit();
+  packed_->offsets.shrink_to_fit();
+}
+
+bool InstanceList::same(const InstanceList& other) const {
+  if (size() != other.size()) return false;
+  if (packed_ == other.packed_) return true;
+  if (packed_->buffer == other.packed_->buffer && packed_->offsets == other.packed_->offsets) return true;
+  for (std::size_t i = 0; i < size(); ++i) {
+    if (id(i) != other.id(i) || at(i) != other.at(i)) return false;
+  }
+  return true;
+}
+
+std::size_t InstanceList::find(std::string_view wanted) const {
   std::size_t low = 0;
-  for (std::size_t high = offsets_.size(); low < high;) {
+  for (std::size_t high = packed_size(); low < high;) {
     const std::size_t middle = (low + high) / 2;
     if (id(middle) < wanted) {
       low = middle + 1;
@@ -215,7 +353,9 @@ bool InstanceList::contains(std::string_view wanted) const {
       high = middle;
     }
   }
-  return low < offsets_.size() && id(low) == wanted;
+  return low < packed_size() && id(low) == wanted ? low : size();
 }
+
+bool InstanceList::contains(std::string_view wanted) const { return find(wanted) < size(); }
 
 }  // namespace muster

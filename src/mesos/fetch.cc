@@ -39,6 +39,7 @@ struct Fetcher::Question {
   const Master& master;
   const Masters& known;
   const Groups& groups;
+  const Held& held;
   const std::stop_token& stop;
 };
 
@@ -90,7 +91,7 @@ Result<Fetcher::Answer> Fetcher::ask_once(const Question& question, const std::s
     if (Clock::now() > deadline) return tl::unexpected(about(master, "takes too long to send its state"));
     return stream->read(into, size, question.stop);
   };
-  Result<State> state = decode_state(pull, question.groups, limits_);
+  Result<State> state = decode_state(pull, question.groups, limits_, question.held);
   if (!state) return fail(state.error().fault, master.base + path + ": " + state.error().message);
   const auto age = election_age(state->master.elected_time, stream->header("date"));
   answer.fetched = Fetched{*std::move(state), master, age};
@@ -121,10 +122,11 @@ Result<Fetcher::Answer> Fetcher::ask(const Question& question) {
   return answer;
 }
 
-Result<Fetched> Fetcher::fetch(const Master& master, const Masters& known, const Groups& groups, std::stop_token stop) {
+Result<Fetched> Fetcher::fetch(const Master& master, const Masters& known, const Groups& groups, std::stop_token stop,
+                               const Held& held) {
   const Master* asked = &master;
   for (bool redirected = false;; redirected = true) {
-    Result<Answer> answer = ask({*asked, known, groups, stop});
+    Result<Answer> answer = ask({*asked, known, groups, held, stop});
     if (!answer) return tl::unexpected(answer.error());
     const bool elsewhere = answer->status == 307 || answer->status == 302;
     if (answer->status != 200 && !elsewhere) return tl::unexpected(refusal(*asked, answer->status));

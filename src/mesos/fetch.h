@@ -33,7 +33,8 @@ class Fetcher {
   // they are tried once. Error: Fault::Retry when it could not be reached, Fault::Keep when it answered
   // something else than the state of a leader; names the master.
   Result<Fetched> fetch(const Master& master, const Masters& known,
-                        const std::map<std::string, std::string, std::less<>>& groups, std::stop_token stop);
+                        const std::map<std::string, std::string, std::less<>>& groups, std::stop_token stop,
+                        const Held& held = {});
 
  private:
   struct Answer;

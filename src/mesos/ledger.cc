@@ -25,8 +25,10 @@ bool holds(const std::vector<std::string>& sorted, const std::string& id) {
   return std::binary_search(sorted.begin(), sorted.end(), id);
 }
 
-void merge(std::vector<std::string>& into, const std::vector<std::string>& more) {
-  into.insert(into.end(), more.begin(), more.end());
+// Not by copies: of completed tasks there are as many as of running ones.
+void merge(std::vector<std::string>& into, std::vector<std::string> more) {
+  if (into.empty()) into.swap(more);
+  into.insert(into.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
   std::sort(into.begin(), into.end());
   into.erase(std::unique(into.begin(), into.end()), into.end());
 }
@@ -66,6 +68,13 @@ void keep_news(const Slice& before, Slice& now) {
 }  // namespace
 
 Ledger::Ledger(LedgerSettings settings) : settings_(settings) {}
+
+std::shared_ptr<const InstanceList> Ledger::held(const std::string& agent) const {
+  const auto known = agents_.find(agent);
+  const auto host = known == agents_.end() ? hosts_.end() : hosts_.find(known->second.pid.ip);
+  if (host == hosts_.end() || !host->second.slice) return nullptr;
+  return {host->second.slice, &host->second.slice->instances};
+}
 
 bool Ledger::another_cluster(const State& state) const {
   if (agents_.empty() || knows_no_agent(state)) return false;
@@ -117,9 +126,9 @@ void Ledger::add_registered(State& state, Drafts& drafts, Time now) {
     if (!agent.pid || !registered_since(agent, elected_time_)) draft.settled = false;
     if (const auto tasks = state.tasks.find(agent.id); tasks != state.tasks.end()) {
       append(draft.slice.instances, tasks->second.running);
-      merge(draft.slice.ended, tasks->second.ended);
-      merge(draft.lost, tasks->second.lost);
-      merge(draft.pending, tasks->second.pending);
+      merge(draft.slice.ended, std::move(tasks->second.ended));
+      merge(draft.lost, std::move(tasks->second.lost));
+      merge(draft.pending, std::move(tasks->second.pending));
       draft.settled = draft.settled && tasks->second.whole;
     }
     draft.slice.instances.add(make_agent(agent, pid));
@@ -147,7 +156,7 @@ void Ledger::add_absent(State& state, Drafts& drafts, Time now) {
     const auto tasks = state.tasks.find(id);
     const bool has_lost = tasks != state.tasks.end() && !tasks->second.lost.empty();
     const bool has_running = tasks != state.tasks.end() && !tasks->second.running.empty();
-    if (tasks != state.tasks.end()) merge(draft.slice.ended, tasks->second.ended);
+    if (tasks != state.tasks.end()) merge(draft.slice.ended, std::move(tasks->second.ended));
     if (has_lost) merge(draft.lost, tasks->second.lost);
     if (may_return || has_running) draft.settled = false;
     const bool keep = may_return || has_running || (has_lost && now - agent.last_seen < settings_.lost_grace);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -64,6 +65,8 @@ class Ledger {
   // runs, and no task was missed by one of the last reads (the breaker wants to see that more than once).
   bool calm(std::chrono::steady_clock::time_point now) const;
 
+  // What is held of this agent's host, for the next decode; null: nothing.
+  std::shared_ptr<const InstanceList> held(const std::string& agent) const;
   // Names of frameworks by id, for the next decode.
   const std::map<std::string, std::string, std::less<>>& groups() const { return groups_; }
 

@@ -97,8 +97,9 @@ class MesosSource final : public Source {
       if (!masters.leader || each.base != masters.leader->base) candidates.push_back(each);
     }
     std::optional<Error> first;  // of the likeliest leader: the others' only repeat it
+    const Held held = [this](const std::string& agent) { return ledger_.held(agent); };
     for (const Master& each : candidates) {
-      Result<Fetched> fetched = fetcher_.fetch(each, masters, ledger_.groups(), stop);
+      Result<Fetched> fetched = fetcher_.fetch(each, masters, ledger_.groups(), stop, held);
       if (fetched) return fold(*std::move(fetched), masters);
       if (stop.stop_requested()) break;
       if (!first) first = std::move(fetched.error());

@@ -23,8 +23,8 @@ class Decoder {
  public:
   using Ch = char;
 
-  Decoder(PullStream& stream, const Groups& groups, const StateLimits& limits)
-      : stream_(stream), known_groups_(groups), limits_(limits) {}
+  Decoder(PullStream& stream, const Groups& groups, const StateLimits& limits, const Held& held)
+      : stream_(stream), known_groups_(groups), limits_(limits), held_(held) {}
 
   // The reader's events; false ends the reading.
   bool Null() { return scalar(); }
@@ -136,12 +136,13 @@ class Decoder {
   void end_network();
   void keep(AgentTasks& tasks);
   const AgentInfo* agent(std::string_view id) const;
-  void pack(AgentTasks& tasks, const AgentInfo* host, Instance& instance) const;
+  void pack(AgentTasks& tasks, const std::string& agent_id, Instance& instance) const;
   void pack_late();
 
   PullStream& stream_;
   const Groups& known_groups_;
   const StateLimits& limits_;
+  const Held& held_;
   std::array<Frame, 64> frames_;
   std::size_t depth_ = 0;
   Node target_ = Node::None;
@@ -544,7 +545,7 @@ void Decoder::keep(AgentTasks& tasks) {
   const bool orphan = top().node == Node::OrphanTasks;
   if (agents_read_ && framework_name_ && !orphan) {
     task_.instance.group = *framework_name_;
-    return pack(tasks, agent(task_.agent), task_.instance);
+    return pack(tasks, task_.agent, task_.instance);
   }
   late_.push_back({task_.agent, orphan || task_.framework.empty() ? task_.framework : framework_id_, task_.instance});
   if (late_.back().framework.empty()) late_.back().framework = task_.framework;
@@ -555,7 +556,9 @@ const AgentInfo* Decoder::agent(std::string_view id) const {
   return found == agent_index_.end() ? nullptr : &state_.agents[found->second];
 }
 
-void Decoder::pack(AgentTasks& tasks, const AgentInfo* host, Instance& instance) const {
+void Decoder::pack(AgentTasks& tasks, const std::string& agent_id, Instance& instance) const {
+  const AgentInfo* const host = agent(agent_id);
+  if (held_ && tasks.running.empty()) tasks.running.lean_on(held_(agent_id));
   place(instance, host != nullptr && host->pid ? host->pid->ip : std::string());
   tasks.running.add(instance);
 }
@@ -572,7 +575,7 @@ void Decoder::pack_late() {
       // An old master names no framework that has not come back: --fw-whitelist cannot tell, and must not remove.
       state_.tasks[late.agent].pending.push_back(late.instance.id);
     }
-    pack(state_.tasks[late.agent], agent(late.agent), late.instance);
+    pack(state_.tasks[late.agent], late.agent, late.instance);
   }
 }
 
@@ -591,9 +594,9 @@ Result<State> Decoder::take() {
 
 }  // namespace
 
-Result<State> decode_state(const Pull& pull, const Groups& groups, const StateLimits& limits) {
+Result<State> decode_state(const Pull& pull, const Groups& groups, const StateLimits& limits, const Held& held) {
   const auto stream = std::make_unique<PullStream>(pull, limits);
-  Decoder decoder(*stream, groups, limits);
+  Decoder decoder(*stream, groups, limits, held);
   rapidjson::Reader reader;
   const rapidjson::ParseResult parsed = reader.Parse(*stream, decoder);
   if (stream->problem()) return tl::unexpected(*stream->problem());
@@ -608,14 +611,15 @@ Result<State> decode_state(const Pull& pull, const Groups& groups, const StateLi
   return decoder.take();
 }
 
-Result<State> decode_state(std::string_view document, const Groups& groups, const StateLimits& limits) {
+Result<State> decode_state(std::string_view document, const Groups& groups, const StateLimits& limits,
+                           const Held& held) {
   const Pull pull = [&document](char* into, std::size_t size) -> Result<std::size_t> {
     const std::size_t taken = std::min(size, document.size());
     std::memcpy(into, document.data(), taken);
     document.remove_prefix(taken);
     return taken;
   };
-  return decode_state(pull, groups, limits);
+  return decode_state(pull, groups, limits, held);
 }
 
 }  // namespace muster::mesos

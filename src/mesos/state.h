@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -77,14 +78,18 @@ struct StateLimits {
 // Fills the buffer with at least one byte; 0 at the end of the document.
 using Pull = std::function<Result<std::size_t>(char* into, std::size_t size)>;
 
+// What is held already of an agent's host, sealed; null: nothing.
+using Held = std::function<std::shared_ptr<const InstanceList>(const std::string& agent)>;
+
 // Reads to the end of the document. A bad task, agent, port or label is a rejection and costs only itself. Error: the
 // pull's own, or Fault::Keep when the document is cut short, not JSON, over a limit, or not the state of a master.
-// `groups`: names of frameworks known from earlier, for orphan tasks of old masters.
+// `groups`: names of frameworks known from earlier, for orphan tasks of old masters. `held` may be empty: what did not
+// change since costs no memory beside it.
 // Memory: the values kept plus 64 KiB, whatever the size of the document.
 Result<State> decode_state(const Pull& pull, const std::map<std::string, std::string, std::less<>>& groups = {},
-                           const StateLimits& limits = {});
+                           const StateLimits& limits = {}, const Held& held = {});
 Result<State> decode_state(std::string_view document,
                            const std::map<std::string, std::string, std::less<>>& groups = {},
-                           const StateLimits& limits = {});
+                           const StateLimits& limits = {}, const Held& held = {});
 
 }  // namespace muster::mesos

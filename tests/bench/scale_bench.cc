@@ -103,9 +103,10 @@ struct World : fakes::Fleet {
   std::size_t document_bytes = 0;
 };
 
-// A refresh of a day leaves everything to signals.
+// A refresh of a day leaves everything to signals. The state is polled: its passes are what is measured.
 std::vector<std::string> flags(const World& world, const Size& size, const std::string& refresh) {
-  std::vector<std::string> out = world.flags({"--refresh=" + refresh, "--audit-interval=24h", "--watch-agents=0"});
+  std::vector<std::string> out =
+      world.flags({"--refresh=" + refresh, "--mesos-api=poll", "--audit-interval=24h", "--watch-agents=0"});
   out.insert(out.end(), size.flags.begin(), size.flags.end());
   return out;
 }

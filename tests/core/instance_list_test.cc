@@ -92,5 +92,38 @@ TEST(InstanceList, IsCompact) {
   EXPECT_LT(slice(all)->instances.bytes() / 1000, 100u);
 }
 
+// What a proxy's labels cost: the same keys in each task, and the same value many times in one.
+TEST(InstanceList, HoldsATextOnceHoweverOftenItIsSaid) {
+  std::vector<Instance> all;
+  for (int i = 0; i < 10; ++i) {
+    Instance one = instance("service.name." + std::to_string(i) + " service.name 31000");
+    for (int k = 0; k < 10; ++k)
+      one.labels.push_back({"HAPROXY_KEY_OF_LABEL_" + std::to_string(k), "shop.example.com"});
+    all.push_back(one);
+  }
+  const SlicePtr list = slice(all);
+  EXPECT_LT(list->instances.bytes() / 10, 120u);
+  for (const Instance& each : all) {
+    std::size_t at = 0;
+    while (at < list->instances.size() && list->instances.id(at) != each.id) ++at;
+    ASSERT_LT(at, list->instances.size()) << each.id;
+    EXPECT_EQ(list->instances.at(at), each);
+  }
+}
+
+TEST(InstanceList, MayBeAddedToAfterItWasSealed) {
+  InstanceList list;
+  InstanceList other;
+  for (const char* id : {"web.b", "web.d", "web.a", "web.c"}) {
+    list.add(instance(std::string(id) + " service.name 31000"));
+    list.seal();
+  }
+  for (const char* id : {"web.a", "web.b", "web.c", "web.d"})
+    other.add(instance(std::string(id) + " service.name 31000"));
+  other.seal();
+  EXPECT_EQ(list, other);
+  EXPECT_EQ(list.id(3), "web.d");
+}
+
 }  // namespace
 }  // namespace muster
