@@ -452,7 +452,7 @@ TEST_F(SystemdEndToEnd, IdleCostsNoRequestAndNoTimeAndLittleMemory) {
   std::vector<std::string> start{"start"};
   for (int i = 0; i < 20; ++i) start.push_back("web@" + std::to_string(7000 + i) + ".service");
   host.ctl(start);
-  Muster muster = muster_on(host, consul.url(), {"--systemd", "--watch-agents=0"});
+  Muster muster = muster_on(host, consul.url(), {"--systemd", "--watch-agents=0", "--audit-interval=10h"});
   ASSERT_TRUE(eventually(kPatience, [&] { return consul.ids().size() == 21 && settled(muster); })) << muster.log();
   const seconds idle(std::getenv("MUSTER_LONG") != nullptr ? 60 : 8);
   const pid_t pid = muster.process().pid();
