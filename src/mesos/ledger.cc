@@ -242,6 +242,7 @@ Result<Update> Ledger::fold(State state, const Masters& masters, const Moment& m
   for (const auto& [ip, host] : hosts_) drafts.try_emplace(ip);
   Update update;
   update.domain = domain_of(state, drafts, moment.now);
+  update.slices.reserve(drafts.size() + masters.all.size());
   bool missed = reads_ == 1;  // what an earlier run has left may be absent
   std::set<std::string> stays;
   for (const auto& [id, agent] : agents_) stays.insert(agent.pid.ip);

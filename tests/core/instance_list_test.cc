@@ -111,6 +111,28 @@ TEST(InstanceList, HoldsATextOnceHoweverOftenItIsSaid) {
   }
 }
 
+TEST(InstanceList, ThatLeansOnAnotherHoldsWhatWasAddedAndNothingElse) {
+  const std::vector<Instance> all{everything(), instance("web.a service.name 31000"), instance("web.b service.name")};
+  const auto held = std::make_shared<InstanceList>();
+  for (const Instance& each : all) held->add(each);
+  held->seal();
+  const auto leaning = [&](const std::vector<Instance>& added) {
+    InstanceList list;
+    list.lean_on(held);
+    for (const Instance& each : added) list.add(each);
+    EXPECT_EQ(list.size(), added.size());
+    list.seal();
+    return list;
+  };
+  EXPECT_EQ(leaning({all[2], all[0], all[1]}), *held);
+  std::vector<Instance> changed = all;
+  changed[0].labels[0].value += "x";
+  for (const auto& added : {changed, {all[0], all[2]}, {all[1], all[1]}, {all[0], all[0], all[1], all[2]}, {}}) {
+    EXPECT_EQ(leaning(added), slice(added)->instances);
+    EXPECT_NE(leaning(added), *held);
+  }
+}
+
 TEST(InstanceList, MayBeAddedToAfterItWasSealed) {
   InstanceList list;
   InstanceList other;
