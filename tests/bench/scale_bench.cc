@@ -245,6 +245,8 @@ void idle_and_change(World& world, const Size& size, Table& table) {
   const Row row = change.until([&] { return world.consul.total().registers >= changes; });
   table.row("d one task of a hundred changes", row, std::to_string(changes) + " differences");
   table.expect("writes for the changes", row.counts.writes(), changes);
+  // Each changed task is on an agent of its own: these are read, and no other.
+  if (changes <= size.agents) table.expect("GETs for the changes", row.counts.reads, 2 * changes);
 }
 
 Size parse(int argc, char** argv) {
