@@ -82,7 +82,10 @@ void Followed::fold(const Allocation& allocation, bool again, Reader& reader, co
   if (asks) rows = reader.rows(allocation, stop);
   const Ledger::Time now = std::chrono::steady_clock::now();
   ledger_.fold(allocation, whole_node(allocation, reader, stop), rows, now, rejections, again);
-  const bool late = phase == Phase::Running && rows.size() < rows_expected(allocation);
+  // The client registers anew after the scheduler has changed it in place: a promoted canary's tags, for one.
+  const auto older = [&](const NativeService& row) { return row.modify_index < allocation.alloc_modify_index; };
+  const bool stale = std::any_of(rows.begin(), rows.end(), older);
+  const bool late = phase == Phase::Running && (stale || rows.size() < rows_expected(allocation));
   if (!late) {
     late_.erase(allocation.id);
     return;
