@@ -119,11 +119,13 @@ json rows_of(const NomadAllocation& a, const NomadNode& node) {
                    {"Datacenter", "dc1"},
                    {"JobID", a.job},
                    {"AllocID", a.id},
-                   {"Tags", a.canary && !a.canary_tags.empty() ? a.canary_tags : a.tags},
+                   {"Tags", !a.stale_tags.empty()                ? a.stale_tags
+                            : a.canary && !a.canary_tags.empty() ? a.canary_tags
+                                                                 : a.tags},
                    {"Address", node.address},
                    {"Port", a.port},
                    {"CreateIndex", a.index},
-                   {"ModifyIndex", a.index}});
+                   {"ModifyIndex", a.stale_tags.empty() ? a.index : 1}});
   };
   add(a.service, "group-api");
   if (a.task_service && a.task_state == "running") add(a.service + "-task", "srv");

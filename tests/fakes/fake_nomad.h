@@ -42,8 +42,9 @@ struct NomadAllocation {
   std::int64_t shutdown_delay_ms = 0;
   bool registered = true;  // its rows are in Nomad's own discovery
   int version = 0;
-  std::uint64_t index = 0;    // given by the fake
-  bool task_service = false;  // a second service, "<service>-task", of the task
+  std::uint64_t index = 0;                // given by the fake
+  std::vector<std::string> stale_tags{};  // what its rows still say, until its client has acted on a change
+  bool task_service = false;              // a second service, "<service>-task", of the task
 };
 
 enum class Framing : std::uint8_t {

@@ -230,6 +230,20 @@ TEST_P(NomadSourceTest, ALateRegistrationOfNomadsOwnIsTakenUp) {
   EXPECT_TRUE(eventually([&] { return instance(id)->tags == std::vector<std::string>{"final"}; }));
 }
 
+// Nothing wakes a node's query when its client has registered the promoted canary anew.
+TEST_P(NomadSourceTest, APromotedCanaryGetsItsTagsOnceItsClientHasActed) {
+  const std::string id = start({.id = "", .node = "", .tags = {"v2"}, .canary_tags = {"canary"}, .canary = true});
+  settings_.sweep = std::chrono::hours(1);
+  run();
+  ASSERT_TRUE(eventually([&] { return has(id) && complete(); }));
+  EXPECT_EQ(instance(id)->tags, std::vector<std::string>{"canary"});
+  nomad_.change(id, [](NomadAllocation& each) { each.canary = false, each.stale_tags = {"canary"}; });
+  nomad_.quiet(true);
+  ASSERT_TRUE(later(1));
+  nomad_.change(id, [](NomadAllocation& each) { each.stale_tags.clear(); });
+  EXPECT_TRUE(eventually([&] { return instance(id)->tags == std::vector<std::string>{"v2"}; }));
+}
+
 TEST_P(NomadSourceTest, AStopEndsTheWaitAtOnce) {
   settings_.sweep = std::chrono::hours(1);
   run();
