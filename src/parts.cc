@@ -147,6 +147,12 @@ Result<run::Parts> make_parts(const Program& program, bool dry) {
   parts.settings.dry_run = parts.policy.dry_run = dry;
   parts.policy.adopt_stale = verb == "adopt";
   parts.policy.cleanup = verb == "cleanup";
+  bool searches = verb == "cleanup";
+  for (const auto& module : program.settings->modules) {
+    if (!module->configured()) continue;
+    searches = searches || !module->one_host();
+    if (module->one_host()) parts.policy.one_host.emplace_back(module->name());
+  }
   parts.rules = program.settings->rules;
   parts.resolver = [&](const HostRef& host) { return resolve(options.consul, host); };
   parts.lock = run::make_lock(parts.settings, options.rules.owner, options.consul, program.credentials);
@@ -157,9 +163,11 @@ Result<run::Parts> make_parts(const Program& program, bool dry) {
                        suspects](std::function<bool(const AgentKey&)> serves) {
     return make_agents(program, writes, lock, census, identities, suspects, std::move(serves));
   };
-  parts.find_agents = [&](const std::vector<AgentKey>& ask, std::stop_token stop) {
-    return find_agents(program, ask, stop);
-  };
+  if (searches) {
+    parts.find_agents = [&](const std::vector<AgentKey>& ask, std::stop_token stop) {
+      return find_agents(program, ask, stop);
+    };
+  }
   parts.watch = make_watch(program, parts.settings, suspects);
   parts.reload = [&] { return reload(program); };
   return parts;

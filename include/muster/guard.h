@@ -1,6 +1,9 @@
 // The last word before anything is sent: ownership, evidence, and the policies of a run.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "muster/plan.h"
 #include "muster/wanted.h"
 
@@ -11,6 +14,9 @@ struct GuardPolicy {
   bool standby = false;      // hold everything: another muster acts
   bool adopt_stale = false;  // muster adopt --stale: what is unmarked under our prefix and matches nothing goes
   bool cleanup = false;      // muster cleanup: everything of this owner goes
+  // Sources that speak of one host alone (Module::one_host): what their marks say of other hosts on the same agent is
+  // the business of the musters there.
+  std::vector<std::string> one_host{};
 };
 
 // Both are pure: same plan and same knowledge, same answer. Between them the breaker judges (muster/breaker.h).

@@ -62,6 +62,16 @@ void remove(const std::vector<std::string>& ids, Plan& plan) {
   }
 }
 
+// Of a host that only the muster beside it speaks for.
+bool elsewhere(const Meta& marks, const Wanted& wanted, const GuardPolicy& policy) {
+  const std::string source = mark(marks, kMetaSource);
+  const auto local = std::find(policy.one_host.begin(), policy.one_host.end(), source);
+  return local != policy.one_host.end() &&
+         std::none_of(wanted.slices.begin(), wanted.slices.end(), [&](const WantedSlice& each) {
+           return each.source == source && each.host.id == mark(marks, kMetaHost);
+         });
+}
+
 Plan settle_canary(Plan plan) {
   const auto other = [](const Action& action) {
     return action.verb != Verb::Deregister || mark(action.marks, kMetaSource) != kCanarySource;
@@ -111,7 +121,10 @@ Plan obey(Plan plan, const Wanted& wanted, const GuardPolicy& policy) {
       plan.actions.push_back(std::move(held.action));
     }
   }
-  return settle_canary(std::move(plan));
+  plan = settle_canary(std::move(plan));
+  if (policy.cleanup) return plan;
+  std::erase_if(plan.held, [&](const Held& held) { return elsewhere(held.action.marks, wanted, policy); });
+  return plan;
 }
 
 Plan restrict(Plan plan, const GuardPolicy& policy) {

@@ -26,6 +26,7 @@ class FleetModule final : public Module {
 
   std::string_view name() const override { return "fleet"; }
   bool configured() const override { return !settings_.endpoints.empty(); }
+  bool one_host() const override { return node_; }
   std::string usage() const override {
     return "--fleet-endpoint=unix:///var/run/fleet.sock, or --fleet-endpoint=http://HOST:49153[,...]";
   }

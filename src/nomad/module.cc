@@ -18,6 +18,7 @@ class NomadModule final : public Module {
   bool configured() const override {
     return settings_.scope != Scope::None || settings_.given.contains("nomad-address");
   }
+  bool one_host() const override { return settings_.scope == Scope::Node; }
   std::string usage() const override {
     return "--nomad-scope=node beside a Nomad client and a Consul agent, or --nomad-scope=cluster "
            "--nomad-address=http://HOST:4646";

@@ -41,6 +41,7 @@ class SystemdModule final : public Module {
  public:
   std::string_view name() const override { return "systemd"; }
   bool configured() const override { return settings_.enabled || settings_.user || !settings_.units.empty(); }
+  bool one_host() const override { return true; }
   std::string usage() const override { return "--systemd for the units of this host, or --systemd-user for a user's"; }
 
   FlagGroup flags() override;

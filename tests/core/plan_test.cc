@@ -450,6 +450,18 @@ TEST(Obey, AddsNothingWhenNobodyAsked) {
   EXPECT_EQ(removed(obey(mixed(complete_but_unsettled()), complete_but_unsettled(), {})), Lines{"muster:a:1 absent"});
 }
 
+// Two Nomad clients share one Consul agent, and each has a muster of its own under one owner.
+TEST(Obey, WhatAOneHostSourceHoldsForAnotherHostIsNobodysBusinessHere) {
+  GuardPolicy policy;
+  policy.one_host = {"mesos"};
+  const Plan got = obey(mixed(complete_but_unsettled()), complete_but_unsettled(), policy);
+  EXPECT_EQ(removed(got), Lines{"muster:a:1 absent"});
+  EXPECT_EQ(show(got.held), Lines{});
+  policy.one_host = {"nomad"};
+  EXPECT_EQ(show(obey(mixed(complete_but_unsettled()), complete_but_unsettled(), policy).held),
+            Lines{"deregister muster:b:2: unproven"});
+}
+
 TEST(Obey, AdoptEndsWhatIsUnmarkedUnderOurPrefixAndNothingElse) {
   const Plan got = obey(mixed(complete_but_unsettled()), complete_but_unsettled(), adopt());
   EXPECT_EQ(removed(got), (Lines{"muster:a:1 absent", "muster:c:3 operator"}));
