@@ -87,9 +87,11 @@ Nomad::~Nomad() {
   for (const auto& job : jobs.is_array() ? jobs : nlohmann::json::array()) {
     call("DELETE", "/v1/job/" + job.value("ID", "") + "?purge=true&namespace=" + job.value("Namespace", ""));
   }
-  eventually(seconds(10), [&] {
+  // Its tasks outlive a Nomad that is killed.
+  eventually(seconds(30), [&] {
     const nlohmann::json left = get("/v1/allocations?namespace=*");
-    for (const auto& each : left.is_array() ? left : nlohmann::json::array()) {
+    if (!left.is_array()) return false;
+    for (const auto& each : left) {
       if (each.value("ClientStatus", "") == "running") return false;
     }
     return true;
