@@ -5,16 +5,24 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <cstdint>
 
 namespace muster::run {
+namespace {
+
+constexpr std::array kWaitedFor{SIGTERM, SIGINT, SIGHUP, SIGUSR1};
+
+}  // namespace
 
 Signals::Signals() {
   sigset_t set;
   sigemptyset(&set);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&set, number);
+  for (const int number : kWaitedFor) sigaddset(&set, number);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  // Whoever started us in the background may have had one ignored, and then it would never come.
+  for (const int number : kWaitedFor) std::signal(number, SIG_DFL);
   std::signal(SIGPIPE, SIG_IGN);
   signals_ = signalfd(-1, &set, SFD_CLOEXEC);
   wake_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

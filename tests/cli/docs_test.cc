@@ -85,7 +85,14 @@ Names flag_names() {
 }
 
 // Flags of our scripts, of systemd and of the Mesos master that the pages speak of.
-const Names kOthersFlags{"preset", "long", "fix-format", "user", "cluster"};
+const Names kOthersFlags{"preset",
+                         "long",
+                         "fix-format",
+                         "user",
+                         "cluster",
+                         "port",
+                         "authenticate_http_readonly",
+                         "max_operator_event_stream_subscribers"};
 
 TEST(Docs, PagesAreFoundAtAll) {
   EXPECT_GE(pages().size(), 12U);

@@ -163,7 +163,7 @@ const std::vector<Silence>& silences() {
 
 TEST(Chaos, ASourceThatSaysNothingOfUseEndsNothingAndAWipedAgentHealsMeanwhile) {
   Fleet fleet(50, 1000);
-  Muster muster(fleet.quick_flags({"--mesos-timeout=300ms"}));
+  Muster muster(fleet.quick_flags({"--mesos-timeout=300ms", "--mesos-api=poll"}));
   ASSERT_TRUE(eventually(kPatience, [&] { return fleet.whole(); })) << muster.log();
   std::string good;
   fleet.mesos.edit([&](fakes::MesosCluster& cluster) { good = render_state(cluster); });

@@ -89,7 +89,7 @@ class SecuredEndToEnd : public ::testing::Test {
 TEST_F(SecuredEndToEnd, AWrongSecretKeepsWhatIsThereAndANewOneIsTakenFromItsFileWithoutARestart) {
   fleet_.mesos.demand([](const std::string& shown) { return shown == kOldBasic; });
   const std::string file = folder_.write("secret", "hunter2-old\n");
-  const Muster muster(flags({"--mesos-principal=muster", "--mesos-secret-file=" + file}));
+  const Muster muster(flags({"--mesos-principal=muster", "--mesos-secret-file=" + file, "--mesos-api=poll"}));
   ASSERT_TRUE(eventually(kPatience, [&] { return holds_all(); })) << muster.log();
   fleet_.mesos.demand([](const std::string& shown) { return shown == kNewBasic; });
   fleet_.mesos.kill("t0");
@@ -142,8 +142,8 @@ TEST_F(SecuredEndToEnd, ADcosAccountLogsInAndAgainWhenItsTokenHasRunOut) {
   });
   const std::string key = folder_ / "key.pem";
   ASSERT_EQ(support::run({.argv = {"openssl", "genrsa", "-out", key, "2048"}, .env = {}, .folder = ""}).code, 0);
-  const Muster muster(
-      flags({"--mesos-dcos-login-url=" + login.url(), "--mesos-dcos-uid=muster", "--mesos-dcos-key-file=" + key}));
+  const Muster muster(flags({"--mesos-dcos-login-url=" + login.url(), "--mesos-dcos-uid=muster",
+                             "--mesos-dcos-key-file=" + key, "--mesos-api=poll"}));
   ASSERT_TRUE(eventually(kPatience, [&] { return holds_all(); })) << muster.log();
   {
     const std::lock_guard lock(mutex);
