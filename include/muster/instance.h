@@ -20,7 +20,7 @@ enum class AddressKind : std::uint8_t { NetInfo, Mesos, Docker, Host };
 
 struct Address {
   AddressKind kind = AddressKind::Host;
-  std::string ip;         // literal, without brackets
+  std::string ip;         // literal, without brackets; of Kind::Service also a host name
   bool inside = false;    // of a network of the container's own: `Port::inside` goes with it, not `Port::number`
   std::string network{};  // its name, where the scheduler tells
   friend bool operator==(const Address&, const Address&) = default;

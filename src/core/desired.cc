@@ -72,7 +72,8 @@ class Maker {
       for (const std::string& role : instance_.tags) service.tags.push_back(role + "." + tag);
     }
     if (settings_.service_tags.empty()) service.tags = instance_.tags;
-    finish_given(std::move(service));
+    const Endpoints endpoints = make_endpoints();
+    finish_given(std::move(service), endpoints.of(instance_.ports.empty() ? nullptr : &instance_.ports.front()));
   }
 
   // --- Kind::Service: finished by its source ---
@@ -85,12 +86,14 @@ class Maker {
     service.tags = instance_.tags;
     append_tags(service.tags, rules_.task_tags(cleaned));
     add_finish(service, instance_, reject_);
-    finish_given(std::move(service));
+    const Pair pair = finished_pair(instance_);
+    if (pair.ip.empty() && !instance_.addresses.empty()) {
+      reject_(Reason::NoAddress, "its address is neither an IP that can be reached nor a host name");
+    }
+    finish_given(std::move(service), pair);
   }
 
-  void finish_given(Service service) {
-    const Endpoints endpoints = make_endpoints();
-    const Pair pair = endpoints.of(instance_.ports.empty() ? nullptr : &instance_.ports.front());
+  void finish_given(Service service, const Pair& pair) {
     service.address = pair.ip;
     service.port = pair.port;
     service.checks = given_checks(std::move(instance_.checks), service.id, settings_, reject_);

@@ -93,4 +93,13 @@ std::optional<Pair> Endpoints::inside(std::uint16_t number) const {
   return std::nullopt;
 }
 
+Pair finished_pair(const Instance& instance) {
+  const Port port = instance.ports.empty() ? Port() : instance.ports.front();
+  for (const Address& each : instance.addresses) {
+    const bool good = (usable_ip(each.ip) && !link_local(each.ip)) || host_name(each.ip);
+    if (good) return {each.ip, each.inside && port.inside != 0 ? port.inside : port.number};
+  }
+  return {"", port.number};
+}
+
 }  // namespace muster

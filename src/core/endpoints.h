@@ -14,7 +14,7 @@ namespace muster {
 
 // An address and the number that reaches the port there.
 struct Pair {
-  std::string ip;  // empty: none is usable
+  std::string ip;  // or name, of a finished service; empty: none is usable
   std::uint16_t port = 0;
   friend bool operator==(const Pair&, const Pair&) = default;
 };
@@ -44,5 +44,9 @@ class Endpoints {
   bool mapped_ = false;        // some port has a mapping
   bool own_network_ = false;   // some address is not the host's
 };
+
+// Of a service that its source has finished (Kind::Service): its first address that can be used, an IP or a host name,
+// and the number that goes with it. Flags that choose among a task's addresses have no say.
+Pair finished_pair(const Instance& instance);
 
 }  // namespace muster

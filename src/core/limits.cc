@@ -9,7 +9,6 @@ namespace {
 
 constexpr std::size_t kOwnMeta = 5;
 constexpr std::size_t kReasonBytes = 200;
-constexpr std::size_t kHostBytes = 255;
 
 bool key_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
@@ -29,12 +28,6 @@ std::string key_of_label(const std::string& key, const std::vector<std::string>&
   std::string out = key.substr(prefix->size());
   std::replace_if(out.begin(), out.end(), [](char c) { return !key_character(c); }, '_');
   return out;
-}
-
-bool host_name(const std::string& text) {
-  const auto character = [](char c) { return key_character(c) || c == '.'; };
-  const bool numeric = text.find_first_not_of("0123456789.") == std::string::npos;
-  return !text.empty() && text.size() <= kHostBytes && !numeric && std::all_of(text.begin(), text.end(), character);
 }
 
 }  // namespace

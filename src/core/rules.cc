@@ -60,6 +60,12 @@ Result<std::shared_ptr<const Rules>> Rules::compile(RuleSettings settings) {
   if (auto carried = fits("service-id-prefix", settings.service_id_prefix, 255); !carried) {
     return tl::unexpected(carried.error());
   }
+  // Nomad's clients deregister whatever begins so and is none of theirs.
+  if (settings.service_id_prefix.starts_with("_nomad")) {
+    return fail(Fault::Leave,
+                "--service-id-prefix=" + settings.service_id_prefix +
+                    ": ids that begin with _nomad are those of Nomad itself; give another such as muster");
+  }
   const std::pair<const char*, std::pair<const std::vector<std::string>*, Patterns*>> lists[] = {
       {"whitelist", {&settings.whitelist, &out->whitelist}},
       {"blacklist", {&settings.blacklist, &out->blacklist}},

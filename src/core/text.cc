@@ -10,6 +10,12 @@ namespace {
 
 bool label_character(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; }
 
+bool host_label(std::string_view text) {
+  const auto character = [](char c) { return label_character(c) || (c >= 'A' && c <= 'Z') || c == '_'; };
+  return !text.empty() && text.size() <= 63 && text.front() != '-' && text.back() != '-' &&
+         std::all_of(text.begin(), text.end(), character);
+}
+
 }  // namespace
 
 std::size_t utf8_length(std::string_view text) {
@@ -66,6 +72,14 @@ bool usable_ip(std::string_view text) {
     return false;
   }
   return std::any_of(address.begin(), address.end(), [](unsigned char byte) { return byte != 0; });
+}
+
+bool host_name(std::string_view text) {
+  if (text.ends_with('.')) text.remove_suffix(1);
+  if (text.empty() || text.size() > 253) return false;
+  const std::vector<std::string> labels = split(text, '.');
+  const bool numeric = labels.back().find_first_not_of("0123456789") == std::string::npos;
+  return !numeric && std::all_of(labels.begin(), labels.end(), host_label);
 }
 
 std::vector<std::string> split(std::string_view text, char separator) {

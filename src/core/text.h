@@ -16,6 +16,9 @@ bool printable(std::string_view text);
 bool dns_label(std::string_view text);
 // An IPv4 or IPv6 literal, without brackets, and not the unspecified one: Consul refuses 0.0.0.0 and :: (400).
 bool usable_ip(std::string_view text);
+// A name that a resolver could look up: labels of letters, digits, '-' and '_' (1 to 63, neither end a dash), 253 bytes
+// in all, with a dot at the end or without. Not one that ends in a number: that is an address written wrongly.
+bool host_name(std::string_view text);
 // Keeps empty parts; "" gives one empty part, as Go's strings.Split does.
 std::vector<std::string> split(std::string_view text, char separator);
 std::string lower(std::string_view text);  // ASCII only

@@ -105,8 +105,8 @@ class Maker {
     if (found->host == "0.0.0.0" || found->host == "::") {
       return fail(Fault::Item, "nobody can reach " + found->host + ": give the host network an address");
     }
-    if (!found->host.empty() && !usable_ip(found->host)) {
-      return fail(Fault::Item, "its address " + found->host + " is a name; give an IP address");
+    if (!found->host.empty() && !usable_ip(found->host) && !host_name(found->host)) {
+      return fail(Fault::Item, "its address " + found->host + " is neither an IP address nor a host name");
     }
     if (found->port < 0 || found->port > std::numeric_limits<std::uint16_t>::max()) {
       return fail(Fault::Item, "port " + std::to_string(found->port) + " is out of range");
@@ -168,8 +168,8 @@ class Maker {
       std::string host = text.substr(0, colon);
       if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
       const auto port = colon == std::string::npos ? std::nullopt : go_number(text.substr(colon + 1));
-      const bool fine = port && *port >= 0 && *port <= std::numeric_limits<std::uint16_t>::max() && !host.empty() &&
-                        (usable_ip(host) || host.find(':') == std::string::npos) && !holds_variable(host);
+      const bool fine = port && *port >= 0 && *port <= std::numeric_limits<std::uint16_t>::max() &&
+                        (usable_ip(host) || host_name(host));
       if (fine) {
         out.tagged_addresses[name] = {host, static_cast<std::uint16_t>(*port)};
       } else {

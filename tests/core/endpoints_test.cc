@@ -170,5 +170,24 @@ TEST(Inside, IsReachedWhereOthersReachIt) {
   }
 }
 
+TEST(Finished, ServicesKeepTheirAddressWhateverTheFlagsChooseForTasks) {
+  const std::vector<Case> cases{
+      {"an IP", "http:80 @host:10.0.0.21 !service", {"10.0.0.21:80"}},
+      {"a name, which a task cannot have", "http:80 @host:lb-0.example.com !service", {"lb-0.example.com:80"}},
+      {"the first that can be used", "http:80 @host:0.0.0.0 @host:lb @host:10.0.0.21 !service", {"lb:80"}},
+      {"none at all: that of the agent", "http:80 @ !service", {":80"}},
+      {"one that leads nowhere: that of the agent", "http:80 @host:10.0.0.256 !service", {":80"}},
+      {"one of a single interface", "http:80 @host:fe80::1 !service", {":80"}},
+  };
+  expect_all(cases, modern());
+  RuleSettings settings = modern();
+  settings.ip_order = {NetInfo};
+  expect_all(cases, settings);
+}
+
+TEST(Pair, OfATaskIsNeverAName) {
+  expect_all({{"the agent's own", "31000 @netinfo:lb-0.example.com", {":31000"}}}, modern());
+}
+
 }  // namespace
 }  // namespace muster

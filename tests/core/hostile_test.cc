@@ -139,7 +139,7 @@ void expect_acceptable(const Service& service, const std::string& prefix) {
   EXPECT_FALSE(service.name.empty());
   EXPECT_LE(service.name.size(), 255u);
   EXPECT_TRUE(printable(service.name));
-  EXPECT_TRUE(service.address.empty() || usable_ip(service.address)) << service.address;
+  EXPECT_TRUE(service.address.empty() || usable_ip(service.address) || host_name(service.address)) << service.address;
   EXPECT_GE(service.weight_passing, 1);
   for (const auto& [name, tagged] : service.tagged_addresses) {
     EXPECT_TRUE(!name.empty() && printable(name) && !tagged.address.empty() && printable(tagged.address)) << name;

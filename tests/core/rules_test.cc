@@ -178,6 +178,17 @@ TEST(Compile, FillsTheIdPrefixByMode) {
   EXPECT_EQ(rules(settings)->settings().service_id_prefix, "mine");
 }
 
+TEST(Compile, RefusesAnIdPrefixThatNomadWouldTakeForItsOwn) {
+  RuleSettings settings = modern();
+  settings.service_id_prefix = "_nomad-muster";
+  const auto refused = Rules::compile(settings);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault, Fault::Leave);
+  EXPECT_EQ(refused.error().message.find("--service-id-prefix=_nomad-muster: "), 0U) << refused.error().message;
+  settings.service_id_prefix = "nomad";
+  EXPECT_TRUE(Rules::compile(settings));
+}
+
 TEST(Warnings, NameThePatternsThatCanNeverMatch) {
   struct Case {
     const char* pattern;

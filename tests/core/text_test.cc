@@ -46,6 +46,23 @@ TEST(Text, TakesAnAddressThatConsulWouldTake) {
   EXPECT_FALSE(usable_ip(std::string_view("10.0.0.1\0evil", 13)));
 }
 
+TEST(Text, TellsAHostNameFromAnAddressThatIsWrittenWrongly) {
+  const std::string label(63, 'a');
+  const std::string longest = label + "." + label + "." + label + "." + std::string(61, 'a');
+  for (const std::string& good :
+       {std::string("lb"), std::string("lb-0.example.com"), std::string("LB.example."), std::string("my_host"),
+        std::string("1.2.3.4.in-addr.arpa"), longest, longest + "."}) {
+    EXPECT_TRUE(host_name(good)) << good;
+  }
+  for (const std::string& bad :
+       {std::string(""), std::string("."), std::string("a..b"), std::string("10.0.0.256"), std::string("10.0.0"),
+        std::string("7"), std::string("-a"), std::string("a-.b"), std::string("a b"), std::string("a:80"),
+        std::string("${attr.x}"), std::string("http://a"), std::string("f\xc3\xbc"), std::string("[::1]"), label + "a",
+        longest + "a"}) {
+    EXPECT_FALSE(host_name(bad)) << bad;
+  }
+}
+
 TEST(Text, SplitsAsGoDoes) {
   EXPECT_EQ(split("", ','), Parts{""});
   EXPECT_EQ(split(",", ','), (Parts{"", ""}));
