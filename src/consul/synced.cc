@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <condition_variable>
 #include <utility>
 
 #include "consul/decode.h"
@@ -13,15 +12,6 @@
 
 namespace muster::consul {
 namespace {
-
-constexpr std::chrono::milliseconds kMoment{150};
-
-void pause(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any never;
-  std::unique_lock lock(mutex);
-  never.wait_for(lock, stop, kMoment, [] { return false; });
-}
 
 const ActualService* find_service(const Actual& in, const std::string& id) {
   const auto found =
@@ -55,32 +45,46 @@ class SyncedAgent : public Agent {
       : agent_(std::move(agent)), peer_(std::move(peer)), suspects_(suspects), owner_(owner) {}
 
   Result<Actual> read(std::stop_token stop) override {
-    const std::string node = suspects_.take({peer_.url()});  // before the reading: what comes later is a new suspicion
+    const AgentKey key{peer_.url()};
+    auto look = suspects_.take(key, Clock::now());  // before the reading: what changes later is looked at later
     auto actual = agent_->read(stop);
+    if (!look) return actual;
     if (!actual) {
-      if (!node.empty()) suspects_.raise({peer_.url()}, node);
+      suspects_.again(key, std::move(*look), Clock::now());
       return actual;
     }
-    if (node.empty() || !differs(*actual, node, stop)) return actual;
-    pause(stop);
-    differs(*actual, node, stop);
+    std::set<std::string> fresh = judge(*actual, *look, stop);
+    if (--look->left == 0 || fresh.empty()) return actual;
+    look->differed = std::move(fresh);
+    suspects_.again(key, std::move(*look), Clock::now() + Suspects::kMoment);
     return actual;
   }
 
-  Applied apply(const Plan& plan, std::stop_token stop) override { return agent_->apply(plan, std::move(stop)); }
+  Applied apply(const Plan& plan, std::stop_token stop) override {
+    Applied applied = agent_->apply(plan, std::move(stop));
+    suspects_.wrote({peer_.url()}, applied.done);
+    return applied;
+  }
 
  private:
-  bool differs(Actual& actual, const std::string& node, const std::stop_token& stop) {
-    for (ActualService& service : actual.services) service.unsynced.clear();
-    auto services = peer_.get("/v1/catalog/node-services/" + net::escape(node), stop);
-    if (!services) return false;
-    auto checks = peer_.get("/v1/health/node/" + net::escape(node), stop);
-    if (!checks) return false;
+  using Clock = std::chrono::steady_clock;
+
+  // Calls unsynced what differed in the look before as well; the ids of what did not.
+  std::set<std::string> judge(Actual& actual, const Suspects::Look& look, const std::stop_token& stop) {
+    auto services = peer_.get("/v1/catalog/node-services/" + net::escape(look.node), stop);
+    if (!services) return {};
+    auto checks = peer_.get("/v1/health/node/" + net::escape(look.node), stop);
+    if (!checks) return {};
     const auto catalog = decode_catalog_node(std::move(*services), std::move(*checks));
-    if (!catalog) return false;
+    if (!catalog) return {};
     compare(actual, catalog->actual, owner_);
-    return std::any_of(actual.services.begin(), actual.services.end(),
-                       [](const ActualService& service) { return !service.unsynced.empty(); });
+    std::set<std::string> fresh;
+    for (ActualService& service : actual.services) {
+      if (service.unsynced.empty() || look.differed.contains(service.id)) continue;
+      fresh.insert(service.id);
+      service.unsynced.clear();
+    }
+    return fresh;
   }
 
   const std::unique_ptr<Agent> agent_;
@@ -91,18 +95,70 @@ class SyncedAgent : public Agent {
 
 }  // namespace
 
-void Suspects::raise(const AgentKey& agent, const std::string& node) {
+void Suspects::raise(const AgentKey& agent, const std::string& node, Time now) {
+  constexpr unsigned kLooks = 2;
   const std::lock_guard lock(mutex_);
-  nodes_[agent] = node;
+  const auto [at, added] = pending_.try_emplace(agent);
+  Pending& pending = at->second;
+  if (added) pending.first = now;
+  pending.look.node = node;
+  pending.look.left = kLooks;
+  pending.due = std::min(now + kSettling, pending.first + kLongest);
+  pending.named = false;
+  if (wake_) wake_();
 }
 
-std::string Suspects::take(const AgentKey& agent) {
+std::optional<Suspects::Look> Suspects::take(const AgentKey& agent, Time now) {
   const std::lock_guard lock(mutex_);
-  const auto found = nodes_.find(agent);
-  if (found == nodes_.end()) return "";
-  std::string node = std::move(found->second);
-  nodes_.erase(found);
-  return node;
+  const auto found = pending_.find(agent);
+  if (found == pending_.end() || found->second.due > now) return std::nullopt;
+  Look look = std::move(found->second.look);
+  pending_.erase(found);
+  return look;
+}
+
+void Suspects::again(const AgentKey& agent, Look look, Time when) {
+  const std::lock_guard lock(mutex_);
+  const auto [at, added] = pending_.try_emplace(agent);
+  Pending& pending = at->second;
+  pending.look.differed.merge(look.differed);
+  if (!added) return;  // changed again meanwhile: that comes soon enough
+  pending.look.node = std::move(look.node);
+  pending.look.left = look.left;
+  pending.first = pending.due = when;
+  if (wake_) wake_();
+}
+
+void Suspects::wrote(const AgentKey& agent, const std::vector<Action>& done) {
+  const std::lock_guard lock(mutex_);
+  const auto found = pending_.find(agent);
+  if (found == pending_.end()) return;
+  for (const Action& action : done) found->second.look.differed.erase(action.service.id);
+}
+
+std::vector<AgentKey> Suspects::take_due(Time now) {
+  const std::lock_guard lock(mutex_);
+  std::vector<AgentKey> out;
+  for (auto& [agent, pending] : pending_) {
+    if (pending.named || pending.due > now) continue;
+    pending.named = true;
+    out.push_back(agent);
+  }
+  return out;
+}
+
+std::optional<Suspects::Time> Suspects::next() const {
+  const std::lock_guard lock(mutex_);
+  std::optional<Time> first;
+  for (const auto& [agent, pending] : pending_) {
+    if (!pending.named && (!first || pending.due < *first)) first = pending.due;
+  }
+  return first;
+}
+
+void Suspects::on_change(std::function<void()> wake) {
+  const std::lock_guard lock(mutex_);
+  wake_ = std::move(wake);
 }
 
 void compare(Actual& actual, const Actual& catalog, const Owner& owner) {

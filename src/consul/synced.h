@@ -1,10 +1,15 @@
 // Agents whose services the servers' catalog holds as they do.
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "consul/settings.h"
 #include "muster/agent.h"
@@ -13,16 +18,47 @@
 
 namespace muster::consul {
 
-// Agents of whose node something has changed in the catalog since it was last compared. Thread: any.
+// When to compare an agent with the catalog: some time after something changed on its node there, since most changes
+// are our own writes that arrive. No run over an agent waits for that time. Two looks a change, so that what is on its
+// way is not written twice and no answer of the catalog makes a loop. Thread: any.
 class Suspects {
  public:
-  void raise(const AgentKey& agent, const std::string& node);
-  // The node, once; empty: nothing is suspected.
-  std::string take(const AgentKey& agent);
+  using Time = std::chrono::steady_clock::time_point;
+  struct Look {
+    std::string node;
+    std::set<std::string> differed;  // ids, in the look before, and not written by us since
+    unsigned left = 0;               // looks, this one among them
+  };
+
+  static constexpr std::chrono::milliseconds kSettling{200};  // from the last change on
+  static constexpr std::chrono::milliseconds kLongest{600};   // from the first
+  static constexpr std::chrono::milliseconds kMoment{150};    // between two looks
+
+  // Something changed on the node, at `now`.
+  void raise(const AgentKey& agent, const std::string& node, Time now);
+  // The look that is due, once.
+  std::optional<Look> take(const AgentKey& agent, Time now);
+  // `look`, which must have one left, at `when`.
+  void again(const AgentKey& agent, Look look, Time when);
+  // Of these services it is known why they differed.
+  void wrote(const AgentKey& agent, const std::vector<Action>& done);
+
+  // Agents whose look is due and that were not named yet for it: they need a run.
+  std::vector<AgentKey> take_due(Time now);
+  // When to ask take_due() next. `wake` is called, on any thread, when that comes to be earlier.
+  std::optional<Time> next() const;
+  void on_change(std::function<void()> wake);
 
  private:
-  std::mutex mutex_;
-  std::map<AgentKey, std::string> nodes_;
+  struct Pending {
+    Look look;
+    Time first, due;
+    bool named = false;
+  };
+
+  mutable std::mutex mutex_;
+  std::map<AgentKey, Pending> pending_;
+  std::function<void()> wake_;
 };
 
 // What of the owner's services the catalog lacks or holds otherwise goes into ActualService::unsynced. Statuses and
@@ -32,10 +68,9 @@ void compare(Actual& actual, const Actual& catalog, const Owner& owner);
 
 // An agent compares itself with the catalog every one or two minutes and a service edited there stays wrong so long. A
 // PUT makes it write at once, also one that changes nothing (1.8.7; later versions may keep an equal one to
-// themselves, and then it is as if this class did not exist). read(): asks the catalog only about a suspect, with two
-// GETs, and once more after a moment before anything is called unsynced, so that what is on its way is not written
-// twice. What cannot be asked is as if it were equal. One comparison a suspicion: no answer of the catalog makes a
-// loop.
+// themselves, and then it is as if this class did not exist). read(): asks the catalog when a look at the agent is due,
+// with two GETs, and calls unsynced what differs in two looks that follow each other. What cannot be asked is as if it
+// were equal.
 class SyncedAgents : public Agents {
  public:
   // The client is that of `agents` and its thread, and outlives this object with them.

@@ -79,6 +79,7 @@ struct Watch::Loop {
        std::shared_ptr<Suspects> suspects);
 
   void turn(std::optional<std::vector<AgentKey>> wanted);
+  void mark_suspects(Clock::time_point now);
   void adopt(const std::vector<AgentKey>& wanted);
   void forget(Id number);
   void schedule(Watched& watched, Lane lane, Clock::time_point when);
@@ -141,7 +142,19 @@ void Watch::Loop::turn(std::optional<std::vector<AgentKey>> wanted) {
     due.erase(due.begin());
     ask(agents.at(id / kLanes), static_cast<Lane>(id % kLanes));
   }
-  polls.step(due.empty() ? now + std::chrono::hours(1) : due.begin()->first);
+  auto until = due.empty() ? now + std::chrono::hours(1) : due.begin()->first;
+  if (suspects != nullptr) {
+    mark_suspects(now);
+    until = std::min(until, suspects->next().value_or(until));
+  }
+  polls.step(until);
+}
+
+void Watch::Loop::mark_suspects(Clock::time_point now) {
+  for (const AgentKey& agent : suspects->take_due(now)) {
+    const auto found = numbers.find(agent);
+    if (found != numbers.end()) mark(agents.at(found->second), Sighting::Changed);
+  }
 }
 
 void Watch::Loop::adopt(const std::vector<AgentKey>& wanted) {
@@ -314,8 +327,8 @@ void Watch::Loop::hear_list(Watched& watched, Lane lane, const net::Response& an
   Poll& poll = watched.polls[lane];
   const std::uint64_t digest = lane == kServices ? digest_services(answer.body) : digest_checks(answer.body, owner);
   if (std::exchange(poll.digest, digest) != digest) {
-    if (suspects != nullptr) suspects->raise(watched.agent, watched.node);
-    mark(watched, Sighting::Changed);
+    if (suspects == nullptr) mark(watched, Sighting::Changed);
+    if (suspects != nullptr) suspects->raise(watched.agent, watched.node, Clock::now());  // marked when that is due
   }
   const std::string said = header(answer, "x-consul-index");
   const std::uint64_t index = std::max<std::uint64_t>(std::strtoull(said.c_str(), nullptr, 10), 1);
@@ -357,9 +370,15 @@ Clock::time_point Watch::Loop::jittered(Clock::time_point from, milliseconds del
 Watch::Watch(const ConsulSettings& settings, std::shared_ptr<const Credentials> credentials, Owner owner,
              std::size_t limit, std::shared_ptr<Suspects> suspects)
     : limit_(limit),
-      loop_(std::make_unique<Loop>(*this, settings, std::move(credentials), std::move(owner), std::move(suspects))) {}
+      loop_(std::make_unique<Loop>(*this, settings, std::move(credentials), std::move(owner), std::move(suspects))) {
+  if (loop_->suspects != nullptr) {
+    loop_->suspects->on_change([this] { loop_->polls.wake(); });
+  }
+}
 
-Watch::~Watch() = default;
+Watch::~Watch() {
+  if (loop_->suspects != nullptr) loop_->suspects->on_change({});
+}
 
 std::size_t Watch::follow(std::vector<AgentKey> agents) {
   const std::size_t left_out = agents.size() - std::min(agents.size(), limit_);

@@ -39,7 +39,8 @@ class Watch {
     std::uint64_t marks = 0;
   };
 
-  // Watches `limit` agents at most. `suspects`, which may be null, hears of those whose lists changed.
+  // Watches `limit` agents at most. `suspects` hears of those whose lists changed, and says when to mark them; without
+  // (null) they are marked at once.
   Watch(const ConsulSettings& settings, std::shared_ptr<const Credentials> credentials, Owner owner, std::size_t limit,
         std::shared_ptr<Suspects> suspects = {});
   ~Watch();

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <set>
+
 #include "core/canary.h"
 #include "core/notation.h"
 
@@ -73,13 +76,72 @@ TEST(Synced, OfACatalogWithoutTheCanaryDoubtsTheCanaryAlone) {
   EXPECT_EQ(unsynced(agent(), {}), std::vector<std::string>{"muster:canary:prod: the catalog lacks it"});
 }
 
-TEST(Suspects, AreTakenOnceAndByTheirLatestNode) {
+using namespace std::chrono_literals;
+
+const Suspects::Time kStart{1000s};
+const AgentKey kAgent{"http://10.0.0.21:8500"};
+
+Action wrote(const std::string& id) {
+  Action action;
+  action.service.id = id;
+  return action;
+}
+
+TEST(Suspects, AreLookedAtOnceTheirNodeIsStillAndByItsLatestName) {
   Suspects suspects;
-  EXPECT_EQ(suspects.take({"a"}), "");
-  suspects.raise({"a"}, "n1");
-  suspects.raise({"a"}, "n2");
-  EXPECT_EQ(suspects.take({"a"}), "n2");
-  EXPECT_EQ(suspects.take({"a"}), "");
+  EXPECT_FALSE(suspects.take(kAgent, kStart));
+  suspects.raise(kAgent, "n1", kStart);
+  suspects.raise(kAgent, "n2", kStart + 100ms);
+  EXPECT_FALSE(suspects.take(kAgent, kStart + 299ms)) << "a run meanwhile does not wait for the catalog";
+  EXPECT_EQ(suspects.next(), kStart + 300ms);
+  EXPECT_TRUE(suspects.take_due(kStart + 299ms).empty());
+  EXPECT_EQ(suspects.take_due(kStart + 300ms), std::vector{kAgent});
+  EXPECT_TRUE(suspects.take_due(kStart + 300ms).empty()) << "named once";
+  EXPECT_FALSE(suspects.next());
+  const auto look = suspects.take(kAgent, kStart + 300ms);
+  ASSERT_TRUE(look);
+  EXPECT_EQ(look->node, "n2");
+  EXPECT_EQ(look->left, 2u);
+  EXPECT_FALSE(suspects.take(kAgent, kStart + 1h));
+}
+
+TEST(Suspects, AreLookedAtInTimeThoughTheirNodeNeverIsStill) {
+  Suspects suspects;
+  for (auto at = kStart; at < kStart + 600ms; at += 50ms) suspects.raise(kAgent, "n1", at);
+  EXPECT_TRUE(suspects.take(kAgent, kStart + 600ms));
+}
+
+TEST(Suspects, ForgiveADifferenceThatWeMadeOurselvesBetweenTwoLooks) {
+  Suspects suspects;
+  suspects.again(kAgent, {"n1", {"web.1", "web.2"}, 1}, kStart + 150ms);
+  suspects.wrote(kAgent, {wrote("web.1"), wrote("web.9")});
+  const auto look = suspects.take(kAgent, kStart + 150ms);
+  ASSERT_TRUE(look);
+  EXPECT_EQ(look->differed, std::set<std::string>{"web.2"});
+  EXPECT_EQ(look->left, 1u);
+}
+
+TEST(Suspects, ThatChangeBetweenTwoLooksAreLookedAtTwiceAgainAndKeepWhatDiffered) {
+  Suspects suspects;
+  suspects.raise(kAgent, "n1", kStart);
+  auto look = suspects.take(kAgent, kStart + 200ms);
+  ASSERT_TRUE(look);
+  suspects.raise(kAgent, "n1", kStart + 210ms);
+  suspects.again(kAgent, {"n1", {"web.1"}, 1}, kStart + 350ms);
+  look = suspects.take(kAgent, kStart + 410ms);
+  ASSERT_TRUE(look);
+  EXPECT_EQ(look->left, 2u);
+  EXPECT_EQ(look->differed, std::set<std::string>{"web.1"});
+}
+
+TEST(Suspects, WakeWhoeverWaitsForTheNext) {
+  Suspects suspects;
+  int woken = 0;
+  suspects.on_change([&] { ++woken; });
+  suspects.raise(kAgent, "n1", kStart);
+  EXPECT_TRUE(suspects.take(kAgent, kStart + 1s));
+  suspects.again(kAgent, {"n1", {}, 1}, kStart + 2s);
+  EXPECT_EQ(woken, 2);
 }
 
 }  // namespace

@@ -202,6 +202,47 @@ TEST_F(DaemonTest, AFailingAgentHoldsBackNoRemovalElsewhere) {
   EXPECT_LT(Clock::now() - begin, 500ms);
 }
 
+Lines eight() {
+  Lines out;
+  for (int i = 0; i < 8; ++i) out.push_back("t" + std::to_string(i) + " web " + std::to_string(80 + i));
+  return out;
+}
+
+TEST_F(DaemonTest, TheSameAbsenceInThreeReadsOverItsTimeIsBelieved) {
+  parts_.settings.breaker.time = 300ms;
+  start();
+  script_->say(all({on("a", eight())}));
+  ASSERT_TRUE(eventually([&] { return world_.ids("a").size() == 8; }));
+  const auto begin = Clock::now();
+  script_->say(all({on("a", {})}));
+  ASSERT_TRUE(eventually([&] { return daemon_->totals().held["breaker"] == 8; }));
+  const auto read = [&] {  // once more, to the end of the run that it brings
+    const std::size_t before = world_.reads("a");
+    script_->say(all({on("a", {})}));
+    EXPECT_TRUE(eventually([&] { return world_.reads("a") > before && daemon_->depth().busy == 0; }));
+  };
+  read();
+  EXPECT_TRUE(eventually([&] { return Clock::now() - begin > 400ms; }));
+  EXPECT_EQ(world_.ids("a").size(), 8u) << "over the time, in two reads";
+  read();
+  EXPECT_TRUE(eventually([&] { return world_.ids("a").empty(); }));
+  EXPECT_TRUE(eventually([&] { return daemon_->totals().held["breaker"] == 0; }));
+}
+
+TEST_F(DaemonTest, ThreeReadsBeforeItsTimeAreNotEnough) {
+  parts_.settings.breaker.time = 1h;
+  start();
+  script_->say(all({on("a", eight())}));
+  ASSERT_TRUE(eventually([&] { return world_.ids("a").size() == 8; }));
+  for (int i = 0; i < 5; ++i) {
+    const std::size_t before = world_.reads("a");
+    script_->say(all({on("a", {})}));
+    ASSERT_TRUE(eventually([&] { return world_.reads("a") > before && daemon_->depth().busy == 0; }));
+    EXPECT_EQ(world_.ids("a").size(), 8u) << i;
+  }
+  EXPECT_EQ(daemon_->totals().held["breaker"], 8u);
+}
+
 TEST_F(DaemonTest, ARefusedServiceDoesNotStopTheOthers) {
   world_.refuse("bad");
   start();
