@@ -87,7 +87,7 @@ TEST(NomadJobs, TheSystemJobRunsOnARealNomad) {
     GTEST_SKIP() << why;
   }
   ConsulServer consul;
-  Nomad nomad(true);
+  Nomad nomad({.acl = true});
   ASSERT_EQ(nomad
                 .call("PUT", "/v1/acl/policy/muster",
                       {{"Name", "muster"},
@@ -135,6 +135,7 @@ job "web" {
   EXPECT_EQ(http({.port = std::stoi(port), .path = "/ready"}).status, 200) << why;
   nomad.call("DELETE", "/v1/job/web");
   EXPECT_TRUE(eventually(seconds(60), [&] { return entries().is_array() && entries().empty(); }));
+  EXPECT_TRUE(nomad.end_tasks()) << "a muster that is told to stop does";
 }
 
 }  // namespace

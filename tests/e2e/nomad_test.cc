@@ -32,6 +32,8 @@ using support::Muster;
 using support::Nomad;
 using Clock = std::chrono::steady_clock;
 
+constexpr std::chrono::microseconds kNoise{20'000};
+
 std::vector<std::string> ids(const ConsulServer& consul) { return Cluster::ids(consul); }
 std::string web(const std::string& allocation) { return "muster:nomad:" + allocation + ":web:http"; }
 bool has(const ConsulServer& consul, const std::string& id) { return !Cluster::service(consul, id).is_null(); }
@@ -146,10 +148,13 @@ TEST_P(NomadEndToEnd, AnEventIsRegisteredWithinAFewOfConsulsOwnWrites) {
   }
   std::sort(puts.begin(), puts.end());
   std::sort(events.begin(), events.end());
-  std::cerr << "event to registered, " << GetParam() << ": p50 " << events[kRounds / 2] << " us, p99 "
-            << events[kRounds - 2] << " us; a bare PUT: p50 " << puts[kRounds / 2] << " us, p99 " << puts[kRounds - 2]
-            << " us\n";
-  EXPECT_LT(events[kRounds - 2], 250'000);  // a loaded machine is slow; the ratio is for people
+  const long event = events[kRounds - 2], put = puts[kRounds - 2];
+  std::cerr << "event to registered, " << GetParam() << ": p50 " << events[kRounds / 2] << " us, p99 " << event
+            << " us; a bare PUT: p50 " << puts[kRounds / 2] << " us, p99 " << put
+            << " us; ratio of p99: " << static_cast<double>(event) / static_cast<double>(put) << "\n";
+  // An idle machine's PUT has its p99 at a few milliseconds: where it has tens, or a scheduler's slice is lost between
+  // the three processes that an event passes, the machine is busy with something else.
+  EXPECT_LT(event, 3 * put + kNoise.count());
 }
 
 TEST_P(NomadEndToEnd, OneNodeIsFollowedInLittleMemory) {
@@ -182,9 +187,9 @@ class RealNomad : public NomadEndToEnd {
       GTEST_SKIP() << why;
     }
   }
-  static std::string job(int count, const std::string& tag, const std::string& more = "") {
-    return R"(
-job "web" {
+  static std::string job(int count, const std::string& tag, const std::string& more = "",
+                         const std::string& name = "web") {
+    return "\njob \"" + name + R"(" {
   group "api" {
     count = )" +
            std::to_string(count) + R"(
@@ -316,7 +321,7 @@ TEST_P(RealNomad, ACanaryBearsItsOwnTagsUntilItIsPromoted) {
 
 TEST_P(RealNomad, ATokenThatLosesANamespaceLosesNoRegistration) {
   ConsulServer consul;
-  Nomad nomad(true);
+  Nomad nomad({.acl = true});
   ASSERT_EQ(nomad.call("PUT", "/v1/namespace/prod", {{"Name", "prod"}}).status, 200);
   const auto grant = [&](const std::string& rules) {
     ASSERT_EQ(nomad.call("PUT", "/v1/acl/policy/muster", {{"Name", "muster"}, {"Rules", rules}}).status, 200);
@@ -347,6 +352,110 @@ TEST_P(RealNomad, ATokenThatLosesANamespaceLosesNoRegistration) {
   grant(rules.str());
   nomad.call("DELETE", "/v1/job/web?namespace=prod");
   EXPECT_TRUE(eventually(seconds(60), [&] { return ids(consul).size() == 2; })) << muster.log();
+}
+
+// --- and one whose server and client are two processes ---
+
+class NomadApart : public RealNomad {
+ protected:
+  // Node scope asks the client beside it, as the system job does.
+  static std::string asked(const Nomad& nomad) {
+    return GetParam() == std::string("node") ? nomad.client_url() : nomad.url();
+  }
+  static bool all_lost(const Nomad& nomad) {
+    const json list = nomad.get("/v1/allocations");
+    return list.is_array() && std::any_of(list.begin(), list.end(), [](const json& each) {
+             return each.value("JobID", "") == "web" && each.value("ClientStatus", "") == "lost";
+           });
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Scopes, NomadApart, testing::Values("node", "cluster"),
+                         [](const auto& each) { return std::string(each.param); });
+
+TEST_P(NomadApart, AClientThatDiesLosesInClusterScopeWhatIsLostAndInNodeScopeNothing) {
+  ConsulServer consul;
+  Nomad nomad({.apart = true});
+  Muster muster(flags(asked(nomad), consul));
+  nomad.run_job(job(2, "v1"));
+  nomad.run_job(job(1, "v1", "disconnect {\n lost_after = \"10m\"\n}", "stays"));
+  ASSERT_TRUE(eventually(seconds(60), [&] {
+    return nomad.running("web").size() == 2 && nomad.running("stays").size() == 1 && ids(consul).size() == 3;
+  })) << muster.log();
+  const std::vector<std::string> before = ids(consul);
+  const std::string stays = web(nomad.running("stays").front());
+  const double writes = deregistrations(muster);
+
+  nomad.stop_client();
+  ASSERT_TRUE(eventually(seconds(60), [&] { return all_lost(nomad); })) << nomad.get("/v1/allocations").dump();
+  const auto in_maintenance = [&] {
+    const json checks = consul.get("/v1/agent/checks");
+    return checks.is_object() && checks.contains("_service_maintenance:" + stays);
+  };
+  if (GetParam() == std::string("cluster")) {
+    // `unknown` may come back and is out of rotation; `lost` is over.
+    EXPECT_TRUE(eventually(kPatience, [&] { return ids(consul) == std::vector{stays} && in_maintenance(); }))
+        << muster.log();
+  } else {
+    std::this_thread::sleep_for(seconds(3));  // audits, and tries to read a Nomad that does not answer
+    EXPECT_EQ(ids(consul), before) << muster.log();
+    EXPECT_EQ(deregistrations(muster), writes);
+  }
+
+  // The servers end what was lost and place it anew; what was unknown goes on as it was.
+  nomad.start_client();
+  const auto right = [&] {
+    std::vector<std::string> wanted = webs(nomad);
+    wanted.push_back(stays);
+    std::sort(wanted.begin(), wanted.end());
+    return wanted.size() == 3 && ids(consul) == wanted && !in_maintenance();
+  };
+  EXPECT_TRUE(eventually(seconds(60), right)) << muster.log();
+  EXPECT_EQ(nomad.running("stays").size(), 1U);
+}
+
+TEST_P(NomadApart, AServerThatRestartsCostsNothing) {
+  ConsulServer consul;
+  Nomad nomad({.apart = true});
+  Muster muster(flags(asked(nomad), consul));
+  nomad.run_job(job(2, "v1"));
+  ASSERT_TRUE(settled(nomad, consul, 2)) << muster.log();
+  const std::vector<std::string> before = ids(consul);
+  for (int round = 0; round < 2; ++round) {
+    nomad.stop_server();
+    std::this_thread::sleep_for(seconds(2));  // audits
+    EXPECT_EQ(ids(consul), before);
+    nomad.start_server();
+  }
+  nomad.run_job(job(3, "v1"));
+  EXPECT_TRUE(settled(nomad, consul, 3)) << muster.log();
+  EXPECT_EQ(deregistrations(muster), 0) << muster.log();
+}
+
+TEST_P(RealNomad, IsFollowedOverMutualTls) {
+  ConsulServer consul;
+  Nomad nomad({.tls = true});
+  const std::vector<std::string> shown{"--nomad-cert-file=" + nomad.file("cert.pem"),
+                                       "--nomad-key-file=" + nomad.file("key.pem")};
+  std::vector<std::string> more{"--nomad-ca-file=" + nomad.file("ca.pem"),
+                                "--nomad-tls-server-name=server.global.nomad"};
+  more.insert(more.end(), shown.begin(), shown.end());
+  Muster muster(flags(nomad.url(), consul, more));
+  nomad.run_job(job(1, "v1"));
+  ASSERT_TRUE(settled(nomad, consul, 1)) << muster.log();
+  nomad.run_job(job(2, "v1"));
+  EXPECT_TRUE(settled(nomad, consul, 2)) << muster.log();
+
+  // Neither a stranger's certificate nor none is taken, and what stands there stays.
+  for (const std::vector<std::string>& poor :
+       {shown, std::vector<std::string>{"--nomad-ca-file=" + nomad.file("ca.pem")}}) {
+    Muster refused(flags(nomad.url(), consul, poor));
+    ASSERT_TRUE(eventually(kPatience, [&] { return refused.log().find("GET " + nomad.url()) != std::string::npos; }))
+        << refused.log();
+    EXPECT_NE(refused.ready(), 200);
+    EXPECT_EQ(deregistrations(refused), 0);
+  }
+  EXPECT_EQ(ids(consul).size(), 2U);
 }
 
 }  // namespace
