@@ -72,6 +72,15 @@ struct Heal : testing::Test {
 
 struct HealMany : Heal {
   HealMany() : Heal(1000) {}
+
+  // Returns when the agent, which keeps its node id, answers again.
+  void lose_everything() const {
+    cluster->a.crash();
+    cluster->a.wipe();
+    std::this_thread::sleep_for(3s);
+    cluster->a.start_unready();
+    ASSERT_TRUE(eventually(kPatience, [&] { return cluster->a.call("GET", "/v1/agent/services").status == 200; }));
+  }
 };
 
 TEST_F(Heal, WhatWasDoneByHandIsUndoneWithinTwoSeconds) {
@@ -173,26 +182,26 @@ TEST_F(HealMany, AThousandServicesComeBackAsFastAsAPlainLoopOfRegistrations) {
   const json all = cluster->a.get("/v1/agent/services");
   const auto writes = [&] { return muster->metric("muster_consul_writes_total").value_or(0); };
   const double before = writes();
-  cluster->a.crash();
-  cluster->a.wipe();
-  std::this_thread::sleep_for(3s);
-  cluster->a.start_unready();
-  ASSERT_TRUE(eventually(kPatience, [&] { return cluster->a.call("GET", "/v1/agent/services").status == 200; }));
-  const auto start = Clock::now();
+  lose_everything();
   EXPECT_LT(healed_after("1000 services lost: first registration", [&] { return count() > 0; }), 2000);
+  const auto start = Clock::now();
   const double wanted = before + tasks;  // counted: asking the agent would cost it as much
-  ASSERT_TRUE(eventually(4 * kPatience, [&] { return writes() >= wanted; })) << writes() - before;
+  ASSERT_TRUE(eventually(4 * kPatience, [&] {
+    std::this_thread::sleep_for(50ms);
+    return writes() >= wanted;
+  })) << writes() - before;
   const double took = std::chrono::duration<double>(Clock::now() - start).count();
   EXPECT_EQ(count(), static_cast<std::size_t>(tasks));
   EXPECT_EQ(checks().size(), static_cast<std::size_t>(tasks));
 
   ASSERT_EQ(muster->stop(), 0);
-  cluster->a.crash();
-  cluster->a.wipe();
-  cluster->a.start();
+  lose_everything();  // to the same moment: an agent that has just started is a slower one
   const double plain = plain_loop(cluster->a, all);
-  std::printf("1000 services back after %.2f s; a plain loop takes %.2f s: ratio %.2f\n", took, plain, took / plain);
-  EXPECT_LT(took, 2 * plain + 2) << "and two seconds to see it";
+  constexpr double kAim = 1.2, kNoise = 0.4;  // of a machine that does other things too
+  std::printf(
+      "1000 services back %.2f s after the first; a plain loop takes %.2f s: ratio %.2f (aim %.1f, noise %.1f)\n", took,
+      plain, took / plain, kAim, kNoise);
+  EXPECT_LT(took / plain, kAim + kNoise);
 }
 
 TEST_F(Heal, AnIdleClusterIsNotWrittenTo) {
