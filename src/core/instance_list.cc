@@ -68,7 +68,7 @@ class Texts {
 
   // Where this text stands; nothing: nowhere, and it will stand at the buffer's end.
   std::optional<std::uint32_t> find_or_note(std::string_view text) {
-    if (2 * (count_ + 1) > slots_.size()) grow();
+    if (4 * (count_ + 1) > 3 * slots_.size()) grow();
     std::uint32_t& slot = slot_of(text);
     if (slot != 0) return slot - 1;
     slot = static_cast<std::uint32_t>(buffer_.size()) + 1;

@@ -130,6 +130,7 @@ void Ledger::add_registered(State& state, Drafts& drafts, Time now) {
       merge(draft.lost, std::move(tasks->second.lost));
       merge(draft.pending, std::move(tasks->second.pending));
       draft.settled = draft.settled && tasks->second.whole;
+      state.tasks.erase(tasks);  // its memory is wanted for the next
     }
     draft.slice.instances.add(make_agent(agent, pid));
   }
@@ -221,7 +222,10 @@ SlicePtr Ledger::settle(Host& host, Draft& draft, Time now) const {
   host.misses = std::move(misses);
   for (const std::size_t i : carried) fresh.add(host.slice->instances.at(i));
   if (!carried.empty()) fresh.seal();
-  if (!host.slice || *host.slice != draft.slice) host.slice = std::make_shared<const Slice>(std::move(draft.slice));
+  if (!host.slice || *host.slice != draft.slice) {
+    draft.slice.ended.shrink_to_fit();
+    host.slice = std::make_shared<const Slice>(std::move(draft.slice));
+  }
   return host.slice;
 }
 

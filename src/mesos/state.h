@@ -50,11 +50,14 @@ struct RecoveredAgent {
 
 // The tasks of one agent, by what their state means.
 struct AgentTasks {
-  InstanceList running;              // TASK_RUNNING, and TASK_KILLING as draining; not sealed yet
-  std::vector<std::string> ended;    // FINISHED, FAILED, KILLED, ERROR, DROPPED, GONE; completed tasks among them
+  InstanceList running;  // TASK_RUNNING, and TASK_KILLING as draining; not sealed yet
+  // FINISHED, FAILED, KILLED, ERROR, DROPPED, GONE. Of completed tasks only those that are in `held`, or all where
+  // there is none: masters list them by the ten thousand, read after read.
+  std::vector<std::string> ended;
   std::vector<std::string> lost;     // LOST, UNREACHABLE, UNKNOWN, GONE_BY_OPERATOR: may run, and may come back
   std::vector<std::string> pending;  // STAGING, STARTING; and those whose framework's name nobody knows
   bool whole = true;                 // false: a task here could not be read, so that an absence proves nothing
+  std::shared_ptr<const InstanceList> held{};  // of its host before this read; null: nothing
 };
 
 struct State {

@@ -162,20 +162,20 @@ class ClusterSource final : public Source {
   }
 
   // A node that cannot be read leaves the rest for the next sweep, and what was read is told all the same.
-  void take_stubs(const Stubs& stubs, bool whole, Sight sight, Round& round, const std::stop_token& stop) {
-    std::map<std::string, Ids> seen, news;
-    for (const Stub& stub : stubs.items) {
-      seen[stub.node_id].push_back(stub.id);
-      const auto node = nodes_.find(stub.node_id);
-      if (node == nodes_.end()) round.strays = round.strays || stub.phase != Phase::Ended;
-      if (node != nodes_.end() && worth_reading(stub.id, stub.modify_index, stub.phase, node->second->ledger(), sight))
-        news[stub.node_id].push_back(stub.id);
+  void take_stubs(Stubs& stubs, bool whole, Sight sight, Round& round, const std::stop_token& stop) {
+    for (const auto& [id, items] : stubs.of_node) {
+      const auto runs = [](const Stub& stub) { return stub.phase != Phase::Ended; };
+      round.strays = round.strays || (!nodes_.contains(id) && std::any_of(items.begin(), items.end(), runs));
     }
     for (auto& [id, node] : nodes_) {
-      Ids& ids = seen[id];
-      ids.insert(ids.end(), stubs.unreadable.begin(), stubs.unreadable.end());
-      std::sort(ids.begin(), ids.end());
-      const Result<void> taken = take_news(*node, news[id], ids, whole, sight, round, stop);
+      Ids news, seen = stubs.unreadable;
+      for (Stub& stub : stubs.of_node[id]) {
+        if (worth_reading(stub.id, stub.modify_index, stub.phase, node->ledger(), sight)) news.push_back(stub.id);
+        seen.push_back(std::move(stub.id));
+      }
+      std::sort(seen.begin(), seen.end());
+      const Result<void> taken = take_news(*node, news, seen, whole, sight, round, stop);
+      node->ledger().slice();  // packs it: a whole cluster's news would take several times as much until the end
       if (taken) continue;
       round.error = taken.error();
       return;

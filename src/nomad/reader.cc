@@ -88,7 +88,7 @@ Result<Stubs> Reader::stubs(std::stop_token stop) {
     Allocations& more = page->allocations;
     for (Allocation& each : more.items) {
       const Phase phase = phase_of(each);
-      all.items.push_back({std::move(each.id), std::move(each.node_id), each.modify_index, phase});
+      all.of_node[each.node_id].push_back({std::move(each.id), each.modify_index, phase});
     }
     std::move(more.unreadable.begin(), more.unreadable.end(), std::back_inserter(all.unreadable));
     std::move(more.rejections.begin(), more.rejections.end(), std::back_inserter(all.rejections));

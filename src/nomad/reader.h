@@ -1,6 +1,7 @@
 // Reads of Nomad's API as values, and what each answer proves.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -27,14 +28,13 @@ struct Listed {
 // What a sweep keeps of each of tens of thousands of stubs.
 struct Stub {
   std::string id;
-  std::string node_id;
   std::uint64_t modify_index = 0;
   Phase phase = Phase::Pending;
 };
 
 struct Stubs {
-  std::vector<Stub> items;
-  std::vector<std::string> unreadable;  // as in Allocations
+  std::map<std::string, std::vector<Stub>> of_node;  // by node id
+  std::vector<std::string> unreadable;               // as in Allocations
   std::vector<Rejection> rejections;
   bool whole = true;
   std::uint64_t index = 0;

@@ -90,7 +90,10 @@ void Daemon::mark(const std::vector<AgentKey>& agents) {
   if (!agents.empty()) workers_.poke();
 }
 
+// The first answer of a big cluster is taken in at twice the memory that it needs from then on.
 void Daemon::feed(const NamedSource& source, std::stop_token stop) {
+  while (!stop.stop_requested() && !feed_once(source, stop)) continue;
+  give_back_memory();
   while (!stop.stop_requested()) feed_once(source, stop);
 }
 
@@ -197,6 +200,7 @@ web::Readiness Daemon::readiness() const {
 }
 
 int Daemon::run(Signals& signals) {
+  give_back_memory();  // what starting took
   std::jthread lock = hold_lock();
   std::vector<std::jthread> threads;
   for (const NamedSource& source : parts_.sources) {
@@ -255,6 +259,7 @@ int Daemon::run_once(Signals& signals) {
 
   Journal::Totals sums = journal_.totals();
   sums.held.erase("canary");  // it stands for what is held, or for strays that only a cleanup ends: neither is its own
+  sums.held.erase(kHeldElsewhere);  // another muster's
   if (interrupted || sums.failing > 0) return 1;
   return sums.held.empty() && sums.conflicts == 0 ? 0 : 3;
 }

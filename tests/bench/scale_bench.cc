@@ -11,13 +11,13 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
 #include <functional>
 #include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "bench/usage.h"
 #include "fakes/fleet.h"
 #include "net/http.h"
 #include "support/muster.h"
@@ -40,30 +40,6 @@ struct Size {
   std::size_t audits = 5;
   std::vector<std::string> flags;  // for muster
 };
-
-// --- what muster has used, as the kernel counts it ---
-
-struct Usage {
-  double cpu = 0;      // seconds, user and system, of all its threads
-  double peak_mb = 0;  // VmHWM
-  double anon_mb = 0;  // RssAnon: without the pages of files
-};
-
-double status_mb(pid_t pid, const std::string& key) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/status");
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with(key + ":")) return strtod(line.c_str() + key.size() + 1, nullptr) / 1024;
-  }
-  return 0;
-}
-
-Usage usage_of(pid_t pid) {
-  clockid_t clock{};
-  timespec used{};
-  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &used) != 0) return {};
-  return {static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9, status_mb(pid, "VmHWM"),
-          status_mb(pid, "RssAnon")};
-}
 
 // --- the cluster ---
 

@@ -51,6 +51,49 @@ std::vector<std::string> ids(const InstanceList& list) {
 
 using Strings = std::vector<std::string>;
 
+TEST(State, OfCompletedTasksOnlyThoseThatAreHeldAreToldAndAllWhereNothingIsHeld) {
+  Json json = document(Json::array({task("runs")}));
+  json["frameworks"][0]["completed_tasks"] =
+      Json::array({task("held", "TASK_FINISHED"), task("forgotten", "TASK_FINISHED")});
+  InstanceList list;
+  for (const char* id : {"held", "runs"}) {
+    Instance instance;
+    instance.id = id;
+    list.add(instance);
+  }
+  list.seal();
+  const auto held = std::make_shared<const InstanceList>(std::move(list));
+  const auto ended = [&](const Held& of) {
+    const Result<State> state = decode_state(json.dump(), {}, {}, of);
+    return state ? state->tasks.at("S0").ended : Strings{state.error().message};
+  };
+  EXPECT_EQ(ended({}), (Strings{"forgotten", "held"}));
+  EXPECT_EQ(ended([](const std::string&) { return nullptr; }), (Strings{"forgotten", "held"}));
+  EXPECT_EQ(ended([&](const std::string&) { return held; }), (Strings{"held"}));
+}
+
+TEST(State, ATextIsTheSameInWhateverPiecesItArrives) {
+  Json web = task("a\\\"b\n\u00e9");
+  web["labels"] = Json::array({{{"key", "k\"\""}, {"value", std::string(300, 'x') + "\\\\\t" + std::string(40, 'y')}}});
+  const std::string text = document(Json::array({web})).dump(-1, ' ', true);
+  for (std::size_t piece = 1; piece < 40; ++piece) {
+    std::string_view left = text;
+    const Pull pull = [&](char* into, std::size_t size) -> Result<std::size_t> {
+      const std::size_t taken = left.copy(into, std::min(size, piece));
+      left.remove_prefix(taken);
+      return taken;
+    };
+    Result<State> state = decode_state(pull);
+    ASSERT_TRUE(state) << piece << ": " << state.error().message;
+    InstanceList& running = state->tasks.at("S0").running;
+    running.seal();
+    ASSERT_EQ(running.size(), 1U) << piece;
+    EXPECT_EQ(running.id(0), web.at("id").get<std::string>()) << piece;
+    ASSERT_EQ(running.at(0).labels.size(), 1U) << piece;
+    EXPECT_EQ(running.at(0).labels[0].value, web["labels"][0]["value"].get<std::string>()) << piece;
+  }
+}
+
 TEST(State, IsReadFromARecording) {
   const State state = must_decode(recorded("state.json"));
   EXPECT_EQ(state.master.version, "1.12.0");
