@@ -22,5 +22,8 @@ bool host_name(std::string_view text);
 // Keeps empty parts; "" gives one empty part, as Go's strings.Split does.
 std::vector<std::string> split(std::string_view text, char separator);
 std::string lower(std::string_view text);  // ASCII only
+// Whether arrays and objects stand in each other more than `limit` deep in this JSON, or in what stands in its place.
+// To be asked before text of a peer goes to a parser whose values are copied and written by recursion.
+bool nested_deeper(std::string_view json, std::size_t limit);
 
 }  // namespace muster

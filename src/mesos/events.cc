@@ -5,12 +5,15 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "core/text.h"
+
 namespace muster::mesos {
 namespace {
 
 using Json = nlohmann::json;
 
 constexpr double kLongestHeartbeat = 3600;  // seconds
+constexpr std::size_t kDeepest = 64;        // as in /state
 
 // Nothing: it is not there, or is no object.
 const Json* object(const Json* in, const char* key) {
@@ -127,6 +130,8 @@ void read_task_updated(const Json& body, Event& event) {
   if (event.task.empty() || event.agent.empty()) return unread(event, "names no task or no agent");
   const auto healthy = status->find("healthy");
   if (healthy != status->end() && healthy->is_boolean()) event.healthy = healthy->get<bool>();
+  const auto time = status->find("timestamp");
+  if (time != status->end() && time->is_number()) event.status_time = time->get<double>();
   Json flat = *status;
   flatten_labels(flat);
   event.body = dump(flat);
@@ -180,6 +185,11 @@ Result<Event> decode_event(const Record& record) {
     const bool snapshot = record.whole || event.heartbeat.count() > 0;
     event.kind = snapshot ? EventKind::Subscribed : EventKind::Unread;
     if (!snapshot) event.problem = "an event is too large to be read";
+    return event;
+  }
+  if (nested_deeper(record.bytes, kDeepest)) {
+    event.kind = EventKind::Unread;
+    event.problem = "an event is nested more than " + std::to_string(kDeepest) + " deep";
     return event;
   }
   const Json json = Json::parse(record.bytes, nullptr, false);

@@ -29,7 +29,7 @@ enum class EventKind : std::uint8_t {
   FrameworkNamed,  // FRAMEWORK_ADDED, FRAMEWORK_UPDATED
   FrameworkRemoved,
   Unknown,  // of a type that we do not know: `type`
-  Unread,   // of a known type, without what we need of it, or too large to be kept: `problem`
+  Unread,   // of a known type, without what we need of it, too large to be kept or nested too deep: `problem`
 };
 
 struct Event {
@@ -44,6 +44,7 @@ struct Event {
   std::optional<bool> healthy;  // TASK_UPDATED: what its status says
   std::string body;             // TASK_ADDED: the task as /state spells it; TASK_UPDATED: its status likewise
   std::chrono::milliseconds heartbeat{0};  // SUBSCRIBED: time between two; 0: the master sends none (before 1.5)
+  double status_time = 0;  // TASK_UPDATED: seconds since the epoch, by the clock of whom the status is of; 0: not told
 };
 
 // Error (Fault::Retry): the record is no JSON object, so the framing cannot be trusted. The snapshot in SUBSCRIBED is

@@ -69,6 +69,16 @@ TEST(Text, SplitsAsGoDoes) {
   EXPECT_EQ(split("a,b,,c", ','), (Parts{"a", "b", "", "c"}));
 }
 
+TEST(Text, TellsHowDeepJsonIsNested) {
+  EXPECT_FALSE(nested_deeper("", 0));
+  EXPECT_FALSE(nested_deeper(R"("[[[\"[[[\\")", 0)) << "text is not structure";
+  EXPECT_TRUE(nested_deeper(R"("\\"[)", 0));
+  EXPECT_FALSE(nested_deeper(R"({"a":[{}],"b":[[]]})", 3));
+  EXPECT_TRUE(nested_deeper(R"({"a":[{}],"b":[[]]})", 2));
+  EXPECT_FALSE(nested_deeper("]]]}}[]", 1)) << "what is closed too often says nothing of the rest";
+  EXPECT_TRUE(nested_deeper(std::string(100'000, '['), 64)) << "unfinished";
+}
+
 TEST(Text, LowersAsciiOnly) { EXPECT_EQ(lower("AbZ\xc3\x89"), "abz\xc3\x89"); }
 
 }  // namespace

@@ -155,6 +155,36 @@ TEST(Events, OfUnknownTypesAndWithoutWhatWeNeedAreToldApart) {
   EXPECT_EQ(decode_event({"the end of something", false})->kind, EventKind::Unread);
 }
 
+// One of them ended the daemon: values of nlohmann are copied and written by recursion.
+TEST(Events, ThatAreNestedTooDeepAreNotRead) {
+  const auto nested = [](std::size_t depth, const char* open, const char* close) {
+    std::string out;
+    for (std::size_t i = 0; i < depth; ++i) out += open;
+    out += "1";
+    for (std::size_t i = 0; i < depth; ++i) out += close;
+    return out;
+  };
+  const auto updated = [](const std::string& data) {
+    return R"({"type":"TASK_UPDATED","task_updated":{"framework_id":{"value":"F"},"state":"TASK_RUNNING","status":{)"
+           R"("task_id":{"value":"a"},"agent_id":{"value":"S"},"data":)" +
+           data + "}}}";
+  };
+  const auto added = [](const std::string& unknown) {
+    return R"({"type":"TASK_ADDED","task_added":{"task":{"name":"web","task_id":{"value":"a"},"framework_id":)"
+           R"({"value":"F"},"agent_id":{"value":"S"},"state":"TASK_RUNNING","unknown":)" +
+           unknown + "}}}";
+  };
+  for (const std::string& record :
+       {updated(nested(100'000, "[", "]")), added(nested(150'000, R"({"a":)", "}")), updated(nested(62, "[", "]"))}) {
+    const Event event = decode(record);
+    EXPECT_EQ(event.kind, EventKind::Unread);
+    EXPECT_EQ(event.problem, "an event is nested more than 64 deep");
+    EXPECT_EQ(event.task, "");
+  }
+  EXPECT_EQ(decode(updated(nested(61, "[", "]"))).task, "a");
+  EXPECT_EQ(decode(updated('"' + nested(1000, "[", "]") + '"')).task, "a") << "text is not structure";
+}
+
 TEST(Events, ThatAreNoJsonObjectMeanThatTheFramingIsLost) {
   for (const char* record : {"", "[]", "7", R"({"type":"HEARTBEAT")", R"({"type":"HEARTBEAT"}2)", "\xff\xfe"}) {
     EXPECT_FALSE(decode_event({record, true})) << record;
