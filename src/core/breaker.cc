@@ -1,6 +1,9 @@
 #include "muster/breaker.h"
 
 #include <algorithm>
+#include <iterator>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "core/marks.h"
@@ -54,11 +57,22 @@ Plan Breaker::judge(Plan plan, const Wanted& wanted, Time now) {
 }
 
 // What the agent holds and is asked to give up now. What is still asked keeps the hold that it had; what is no longer
-// asked is forgotten, confirmations included; what was let through before and is still there was counted then.
+// asked is forgotten, confirmations included; what was let through before and is still there was counted then. One that
+// was let through, came back and is absent again counts again.
 void Breaker::take_in(const std::string& name, PerSource& source, const Plan& plan, const Wanted& wanted, Time now) {
   const std::uint64_t read = reads_of(wanted, name);
   const auto waited = source.unplanned.find(wanted.agent);  // a plan on older knowledge does not count
   if (waited != source.unplanned.end() && waited->second <= read) source.unplanned.erase(waited);
+
+  std::set<std::string> asked;
+  for (const Action& action : plan.actions) {
+    if (by_absence(action) && source_of(action) == name) asked.insert(key_of(wanted.agent, action.service.id));
+  }
+  const std::string agent_key = key_of(wanted.agent, "");
+  for (auto at = source.removed.lower_bound(agent_key);
+       at != source.removed.end() && at->first.starts_with(agent_key);) {
+    at = asked.contains(at->first) ? std::next(at) : source.removed.erase(at);
+  }
 
   PerAgent next;
   const auto ours = plan.ours.find(name);
@@ -112,7 +126,8 @@ void Breaker::judge_source(const std::string& name, PerSource& source, Plan& pla
 
 void Breaker::forget_old(PerSource& source, Time now) const {
   while (!source.removals.empty() && now - source.removals.front().first > settings_.window) {
-    source.removed.erase(source.removals.front().second);
+    const auto known = source.removed.find(source.removals.front().second);
+    if (known != source.removed.end() && known->second == source.removals.front().first) source.removed.erase(known);
     source.removals.pop_front();
   }
 }

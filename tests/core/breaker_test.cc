@@ -122,6 +122,17 @@ TEST(Breaker, AnOperatorConfirmsWhatIsHeldNowAndNothingLater) {
   EXPECT_EQ(outcome(breaker.judge(plan(10, 9), wanted(1), kStart + 1s)), "goes 8, breaker 1");
 }
 
+// Forty services were confirmed away, came back, and went at once when they were absent again within the window.
+TEST(Breaker, WhatCameBackAfterItWasLetThroughCountsAgain) {
+  Breaker breaker({});
+  breaker.judge(plan(40, 40), wanted(1), kStart);
+  breaker.confirm();
+  EXPECT_EQ(outcome(breaker.judge(plan(40, 40), wanted(1), kStart + 1s)), "goes 40");
+  EXPECT_EQ(outcome(breaker.judge(plan(40, 40), wanted(1), kStart + 2s)), "goes 40") << "it failed, and is asked again";
+  EXPECT_EQ(outcome(breaker.judge(plan(40, 0), wanted(1), kStart + 3s)), "goes 0") << "they run again";
+  EXPECT_EQ(outcome(breaker.judge(plan(40, 40), wanted(1), kStart + 4s)), "goes 0, breaker 40");
+}
+
 TEST(Breaker, WhatWasOverTheLimitCanBeConfirmedWhileItWaitsForANewWave) {
   Breaker breaker({});
   breaker.judge(plan(10, 8), wanted(1), kStart);
