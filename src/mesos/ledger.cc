@@ -78,7 +78,6 @@ std::shared_ptr<const InstanceList> Ledger::held(const std::string& agent) const
 
 bool Ledger::another_cluster(const State& state) const {
   if (agents_.empty() || knows_no_agent(state)) return false;
-  if (!cluster_.empty() && state.master.cluster == cluster_) return false;
   // An agent that lost its work folder comes back under a new id, at its old address.
   std::set<std::pair<std::string_view, std::uint16_t>> places;
   for (const auto& [id, agent] : agents_) places.emplace(agent.pid.ip, agent.pid.port);
@@ -95,7 +94,6 @@ void Ledger::note_election(const State& state, const Moment& moment) {
   if (reads_ == 0) first_read_ = moment.now;
   if (reads_ == 0 || state.master.elected_time != elected_time_) elected_seen_ = moment.now;
   elected_time_ = state.master.elected_time;
-  cluster_ = state.master.cluster;
   ++reads_;
   const auto age = std::max<std::chrono::nanoseconds>(moment.elected_for, moment.now - elected_seen_);
   young_ = age < settings_.failover_grace;
@@ -181,6 +179,21 @@ Domain Ledger::domain_of(const State& state, const Drafts& drafts, Time now) con
   return settled ? Domain::All : Domain::Listed;
 }
 
+// Whether a master that names no agent, but has led for long, still tells by name that all the tasks of this host are
+// out of reach, and the grace of each has run out.
+bool Ledger::all_lost(const Host& host, const Draft& draft, Time now) const {
+  if (young_ || !draft.settled || !draft.spoken_for || draft.lost.empty() || !host.slice) return false;
+  const InstanceList& held = host.slice->instances;
+  for (std::size_t i = 0; i < held.size(); ++i) {
+    const Instance instance = held.at(i);
+    if (instance.kind != Kind::Task) continue;
+    const auto lost = host.lost_since.find(instance.id);
+    if (!holds(draft.lost, instance.id) || lost == host.lost_since.end()) return false;
+    if (now - lost->second < settings_.lost_grace) return false;
+  }
+  return true;
+}
+
 void Ledger::doubt(Host& host, Draft& draft, Time now) const {
   std::erase_if(host.lost_since,
                 [&](const auto& lost) { return draft.slice.complete && !holds(draft.lost, lost.first); });
@@ -226,6 +239,7 @@ SlicePtr Ledger::settle(Host& host, Draft& draft, Time now) const {
     draft.slice.ended.shrink_to_fit();
     host.slice = std::make_shared<const Slice>(std::move(draft.slice));
   }
+  std::erase_if(host.status_at, [&](const auto& told) { return !host.slice->instances.contains(told.first); });
   return host.slice;
 }
 
@@ -264,6 +278,7 @@ Result<Update> Ledger::fold(State state, const Masters& masters, const Moment& m
     draft.slice.complete =
         draft.settled && !blind_ && state.whole && (draft.spoken_for || update.domain == Domain::All);
     Host& host = hosts_[ip];
+    if (blind_ && state.whole) draft.slice.complete = all_lost(host, draft, moment.now);
     keep_newer(host, draft, moment.begun);
     forget_heard(host, draft, moment.begun);
     const SlicePtr before = host.slice;

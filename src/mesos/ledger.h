@@ -43,10 +43,11 @@ class Ledger {
   // - an agent in `slaves` has told all its tasks: its host's slice is complete;
   // - an agent in `recovered_slaves`, or known and in neither list while the election is young, has said nothing yet:
   //   its host's slice is incomplete and holds the last good instances;
-  // - an answer without any agent proves nothing at all; one without `recovered_slaves` (before Mesos 1.2) proves
+  // - an answer without any agent proves nothing at all, but for hosts all of whose tasks it lists as lost; one without
+  // `recovered_slaves` (before Mesos 1.2) proves
   //   nothing while the election is young;
-  // - agents none of which we know, by id or address, in a cluster of another name or none are those of another
-  //   cluster: Fault::Keep, and nothing changes;
+  // - agents none of which we know, by id or address, are those of another cluster, whatever its name: Fault::Keep, and
+  //   nothing changes;
   // - a task that is listed as lost is doubtful until its grace has run out, also when we never saw it running;
   // - `masters` is the whole list of them: one that is no longer in it has ended, and none is held from before.
   // Slices that did not change are the same objects as before.
@@ -55,7 +56,8 @@ class Ledger {
 
   // One event of the leader's stream. It changes what is known of one task on an agent that a read has told of, and
   // nothing else: whatever it leaves open makes wants_read() true. An end is explicit; LOST and the like are doubtful,
-  // and keep the last good instance for their grace.
+  // and keep the last good instance for their grace. Nothing runs after its end, and no health is taken from a status
+  // that is older than the last one heard of the task: events that come so ask for a read.
   void hear(const Event& event, std::chrono::steady_clock::time_point now);
   // What was heard since the last call, as the slices of the hosts that it changed. Nothing: no slice is different.
   std::optional<Update> take_heard();
@@ -77,13 +79,22 @@ class Ledger {
     Time last_seen{};
     std::uint64_t last_read = 0;
   };
+  struct Staged {
+    std::string framework;  // its id: tasks of two may have one id, and the two one name
+    std::string body;
+  };
+  struct Heard {
+    Time last{};
+    bool over = false;  // an end was among it
+  };
   struct Host {
     SlicePtr slice;
-    std::map<std::string, int> misses;       // of carried tasks: reads that should have had them
-    std::map<std::string, Time> lost_since;  // of tasks in a state that proves nothing, whether we knew them or not
-    std::vector<std::string> masters;        // ids of the masters that it had, sorted
-    std::map<std::string, std::string> staged{};  // tasks that do not run yet, as TASK_ADDED told them
-    std::map<std::string, Time> heard{};          // of tasks that an event spoke of: the last one
+    std::map<std::string, int> misses;          // of carried tasks: reads that should have had them
+    std::map<std::string, Time> lost_since;     // of tasks in a state that proves nothing, whether we knew them or not
+    std::vector<std::string> masters;           // ids of the masters that it had, sorted
+    std::map<std::string, Staged> staged{};     // tasks that do not run yet, as TASK_ADDED told them
+    std::map<std::string, Heard> heard{};       // of tasks that an event spoke of
+    std::map<std::string, double> status_at{};  // of running tasks: the time of the last status heard
   };
   // One host while a read is folded.
   struct Draft {
@@ -102,12 +113,15 @@ class Ledger {
   void add_absent(State& state, Drafts& drafts, Time now);
   Domain domain_of(const State& state, const Drafts& drafts, Time now) const;
   SlicePtr settle(Host& host, Draft& draft, Time now) const;
+  bool all_lost(const Host& host, const Draft& draft, Time now) const;
   void doubt(Host& host, Draft& draft, Time now) const;
   bool carries(Host& host, const Draft& draft, const std::string& id) const;
   // ledger_events.cc
   struct Said;  // an event of a task, and whom it is about
   enum class Word : std::uint8_t { Runs, Doubtful, Ended };
   void hear_task(const Event& event, Time now);
+  bool shares_name(const std::string& group) const;
+  void take_status(const Said& said, Instance& instance);
   void on_running(const Said& said);
   void on_pending(const Said& said);
   void on_ended(const Said& said);
@@ -122,7 +136,6 @@ class Ledger {
   std::map<std::string, KnownAgent> agents_;  // by agent id
   std::map<std::string, Host> hosts_;         // by ip
   std::map<std::string, std::string, std::less<>> groups_;
-  std::string cluster_;  // its name; empty: not told
   double elected_time_ = 0;
   Time elected_seen_{};  // when we first read of this election
   Time first_read_{};

@@ -29,6 +29,7 @@ struct Ledger::Said {
   const KnownAgent& agent;
   Host& host;
   const std::string& group;
+  bool shared;  // by another framework: the group
   Time now;
 
   // The task that is meant, if it is among the instances. Ids are unique within a framework only.
@@ -43,12 +44,19 @@ struct Ledger::Said {
   }
   // Frameworks may share a name, and their tasks an id: then nobody can say which of the two the event is about.
   bool ambiguous() const {
+    const auto staged = host.staged.find(event.task);
+    if (staged != host.staged.end() && staged->second.framework != event.framework) return true;
     const InstanceList& list = host.slice->instances;
     if (!list.contains(event.task)) return false;
     std::size_t namesakes = 0;
     for (std::size_t i = 0; i < list.size(); ++i) namesakes += list.id(i) == event.task ? 1 : 0;
     const bool waits = holds(host.slice->doubtful, event.task) && !host.lost_since.contains(event.task);
-    return namesakes > 1 || waits || host.staged.contains(event.task);
+    return shared || namesakes > 1 || waits || staged != host.staged.end();
+  }
+  // Its end was told already. Events of one task come in order, so that this is another one of its id, or nonsense.
+  bool over() const {
+    const auto heard = host.heard.find(event.task);
+    return holds(host.slice->ended, event.task) || (heard != host.heard.end() && heard->second.over);
   }
   bool means(const Instance& instance) const {
     return instance.kind == Kind::Task && instance.id == event.task && instance.group == group;
@@ -82,6 +90,10 @@ void Ledger::hear(const Event& event, Time now) {
   }
 }
 
+bool Ledger::shares_name(const std::string& group) const {
+  return std::count_if(groups_.begin(), groups_.end(), [&](const auto& each) { return each.second == group; }) > 1;
+}
+
 void Ledger::hear_task(const Event& event, Time now) {
   const auto agent = agents_.find(event.agent);
   const auto group = groups_.find(event.framework);
@@ -91,8 +103,8 @@ void Ledger::hear_task(const Event& event, Time now) {
     return;
   }
   static const std::string kNobody;
-  const Said said{event, host->first, agent->second, host->second, group == groups_.end() ? kNobody : group->second,
-                  now};
+  const std::string& name = group == groups_.end() ? kNobody : group->second;
+  const Said said{event, host->first, agent->second, host->second, name, shares_name(name), now};
   if (group == groups_.end()) {
     // Nobody can say whether this is the task that we know, or what the rules think of its framework.
     wants_read_ = true;
@@ -118,7 +130,6 @@ void Ledger::hear_task(const Event& event, Time now) {
 
 void Ledger::on_running(const Said& said) {
   const Event& event = said.event;
-  const bool draining = phase_of(event.state) == Phase::Draining;
   std::optional<Instance> instance = said.known();
   if (instance && event.kind == EventKind::TaskAdded) {
     // Told again when its agent comes back: then nothing is new.
@@ -128,12 +139,18 @@ void Ledger::on_running(const Said& said) {
     return;
   }
   if (instance) {
-    instance->draining = draining;
-    if (event.healthy) instance->health = *event.healthy ? Health::Passing : Health::Failing;
-  } else {
+    const auto last = said.host.status_at.find(event.task);
+    if (event.status_time > 0 && last != said.host.status_at.end() && event.status_time < last->second) {
+      wants_read_ = true;
+      return;
+    }
+    take_status(said, *instance);
+  } else if (!said.over()) {
     const auto staged = said.host.staged.find(event.task);
     std::string text = event.kind == EventKind::TaskAdded ? event.body : std::string();
-    if (text.empty() && staged != said.host.staged.end()) text = with_status(staged->second, event.state, event.body);
+    if (text.empty() && staged != said.host.staged.end()) {
+      text = with_status(staged->second.body, event.state, event.body);
+    }
     if (!text.empty()) {
       instance = decode_task(text, event.agent, said.agent.pid, event.framework, said.group, heard_rejections_);
     }
@@ -145,7 +162,19 @@ void Ledger::on_running(const Said& said) {
   said.host.lost_since.erase(event.task);
   said.host.misses.erase(event.task);
   said.host.staged.erase(event.task);
+  if (event.status_time > 0) said.host.status_at.insert_or_assign(event.task, event.status_time);
   put(said, instance, Word::Runs);
+}
+
+void Ledger::take_status(const Said& said, Instance& instance) {
+  const Event& event = said.event;
+  instance.draining = phase_of(event.state) == Phase::Draining;
+  if (!event.healthy) return;
+  const Health health = *event.healthy ? Health::Passing : Health::Failing;
+  // A read does not tell how old the health is that it told.
+  const bool first = !said.host.status_at.contains(event.task);
+  if (first && health == Health::Failing && instance.health != health) wants_read_ = true;
+  instance.health = health;
 }
 
 void Ledger::on_pending(const Said& said) {
@@ -154,11 +183,13 @@ void Ledger::on_pending(const Said& said) {
     // Events of one task come in order: another one of the same id, or nonsense.
     if (event.kind == EventKind::TaskUpdated) return;
     wants_read_ = true;
-    said.host.staged.insert_or_assign(event.task, event.body);
+    said.host.staged.insert_or_assign(event.task, Staged{event.framework, event.body});
     return;
   }
-  if (event.kind == EventKind::TaskAdded && said.host.staged.size() < kMostStaged) {
-    said.host.staged.insert_or_assign(event.task, event.body);
+  if (said.over()) {
+    wants_read_ = true;
+  } else if (event.kind == EventKind::TaskAdded && said.host.staged.size() < kMostStaged) {
+    said.host.staged.insert_or_assign(event.task, Staged{event.framework, event.body});
   }
   put(said, std::nullopt, Word::Doubtful);
 }
@@ -167,6 +198,7 @@ void Ledger::on_ended(const Said& said) {
   said.host.lost_since.erase(said.event.task);
   said.host.misses.erase(said.event.task);
   said.host.staged.erase(said.event.task);
+  said.host.status_at.erase(said.event.task);
   put(said, std::nullopt, Word::Ended);
 }
 
@@ -200,7 +232,8 @@ void Ledger::put(const Said& said, const std::optional<Instance>& instance, Word
     if (after.ended.size() >= kMostEnded) after.ended.clear();
     insert(after.ended, id);
   }
-  said.host.heard.insert_or_assign(id, said.now);
+  Heard& heard = said.host.heard[id];
+  heard = {said.now, heard.over || word == Word::Ended};
   if (after == before) return;
   said.host.slice = std::make_shared<const Slice>(std::move(after));
   changed_.insert(said.ip);
@@ -222,8 +255,8 @@ bool Ledger::calm(Time now) const { return !unsettled_ && absent_reads_ <= 0 && 
 // What events said after the read was begun stands in its place.
 void Ledger::keep_newer(const Host& host, Draft& draft, Time begun) {
   std::set<std::string> newer;
-  for (const auto& [id, time] : host.heard) {
-    if (time > begun) newer.insert(id);
+  for (const auto& [id, heard] : host.heard) {
+    if (heard.last > begun) newer.insert(id);
   }
   if (newer.empty() || !host.slice) return;
   InstanceList read = std::exchange(draft.slice.instances, {});
@@ -246,7 +279,7 @@ void Ledger::keep_newer(const Host& host, Draft& draft, Time begun) {
 
 // Tasks that the read knows otherwise need no more be remembered.
 void Ledger::forget_heard(Host& host, const Draft& draft, Time begun) {
-  std::erase_if(host.heard, [&](const auto& heard) { return heard.second <= begun; });
+  std::erase_if(host.heard, [&](const auto& heard) { return heard.second.last <= begun; });
   if (!draft.slice.complete) return;
   std::erase_if(host.staged, [&](const auto& staged) {
     return !host.heard.contains(staged.first) && !holds(draft.pending, staged.first);

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <regex>
 
 #include "fakes/mesos_events.h"
 #include "fakes/mesos_state.h"
@@ -68,12 +69,19 @@ class LedgerEvents : public ::testing::Test {
   void added(const MesosTask& each) { hear(fakes::task_added(cluster_, each)); }
   void updated(const MesosTask& each) { hear(fakes::task_updated(cluster_, each)); }
 
+  // Of a status of that second after the epoch.
+  void updated_at(const MesosTask& each, int second) {
+    const std::regex time(R"("timestamp":[0-9.e+]+)");
+    hear(std::regex_replace(fakes::task_updated(cluster_, each), time, "\"timestamp\":" + std::to_string(second)));
+  }
+
   Strings running() const {
     Strings out;
     const InstanceList& list = slices_.at(kIp)->instances;
     for (std::size_t i = 0; i < list.size(); ++i) {
       const Instance instance = list.at(i);
-      if (instance.kind == Kind::Task) out.push_back(instance.id + (instance.draining ? " draining" : ""));
+      const std::string more = instance.health == Health::Failing ? " sick" : instance.draining ? " draining" : "";
+      if (instance.kind == Kind::Task) out.push_back(instance.id + more);
     }
     return out;
   }
@@ -215,6 +223,73 @@ TEST_F(LedgerEvents, TwiceTheSameOrOutOfOrderChangesNothing) {
   updated(task("b", "TASK_FINISHED"));
   updated(task("b"));  // after its end: only a read can tell
   EXPECT_EQ(running(), Strings{"a"});
+  EXPECT_TRUE(ledger_.wants_read());
+}
+
+// Two frameworks of one name: the end of one's task took the other's task of the same id.
+TEST_F(LedgerEvents, TheEndOfATaskOfAFrameworkWithTheSameNameIsNotTheEndOfTheTask) {
+  const auto of_the_other = [](const std::string& record) {
+    return std::regex_replace(record, std::regex("framework-marathon"), "framework-other");
+  };
+  hear(of_the_other(fakes::framework_added("marathon")));
+  hear(of_the_other(fakes::task_updated(cluster_, task("a", "TASK_FINISHED"))));
+  EXPECT_EQ(running(), Strings{"a"});
+  EXPECT_EQ(ended(), Strings{});
+  EXPECT_TRUE(ledger_.wants_read());
+  added(task("b", "TASK_STAGING"));
+  hear(of_the_other(fakes::task_updated(cluster_, task("b", "TASK_RUNNING"))));
+  EXPECT_EQ(running(), Strings{"a"}) << "what is staged is of one framework";
+  updated(task("b"));
+  EXPECT_EQ(running(), (Strings{"a", "b"})) << "which may go on";
+}
+
+// A dead service stood until the next resync when a task's start was told after its end.
+TEST_F(LedgerEvents, NothingRunsAfterItsEndBeforeAReadSaysSo) {
+  for (int twice = 0; twice < 2; ++twice) {
+    updated(task("x", "TASK_FINISHED"));
+    added(task("x"));
+    added(task("x"));
+    EXPECT_EQ(running(), Strings{"a"});
+    EXPECT_TRUE(ledger_.wants_read());
+    added(task("x", "TASK_STAGING"));
+    updated(task("x"));
+    EXPECT_EQ(running(), Strings{"a"});
+    pass(seconds(1));
+    read();
+    EXPECT_FALSE(ledger_.wants_read());
+  }
+  cluster_.tasks.push_back(task("x"));
+  pass(seconds(1));
+  read();
+  EXPECT_EQ(running(), (Strings{"a", "x"}));
+}
+
+// A `healthy: false` that came late put a healthy task into maintenance until the next resync.
+TEST_F(LedgerEvents, HealthThatIsOlderThanTheLastHeardIsNotTaken) {
+  MesosTask sick = task("a");
+  sick.healthy = false;
+  MesosTask well = task("a");
+  well.healthy = true;
+  updated_at(well, 1000);
+  EXPECT_FALSE(ledger_.wants_read());
+  updated_at(sick, 990);
+  EXPECT_EQ(running(), Strings{"a"});
+  EXPECT_TRUE(ledger_.wants_read());
+  pass(seconds(1));
+  read();
+  updated_at(sick, 1010);
+  EXPECT_EQ(running(), Strings{"a sick"});
+  EXPECT_FALSE(ledger_.wants_read());
+  updated_at(well, 1020);
+  EXPECT_EQ(running(), Strings{"a"});
+}
+
+// Nobody knows how old the health is that a read told.
+TEST_F(LedgerEvents, TheFirstSickStatusOfATaskIsTakenAndLookedUp) {
+  MesosTask sick = task("a");
+  sick.healthy = false;
+  updated_at(sick, 990);
+  EXPECT_EQ(running(), Strings{"a sick"});
   EXPECT_TRUE(ledger_.wants_read());
 }
 

@@ -286,6 +286,38 @@ TEST_F(LedgerTest, TakesAnEmptyAnswerForNothingAtAnyAge) {
   }
 }
 
+// The only agent of a cluster died, and its tasks stood for ever.
+TEST_F(LedgerTest, LetsTasksOfTheLastAgentGoThatTheMasterListsAsUnreachableForTheirGrace) {
+  MesosCluster mesos = cluster();
+  fold(mesos);
+  mesos.agents.clear();
+  mesos.tasks.clear();
+  for (const MesosTask& each : cluster().tasks) {
+    if (each.id == "b") continue;
+    mesos.unreachable.push_back(each);
+    mesos.unreachable.back().state = "TASK_UNREACHABLE";
+  }
+  for (MesosAgent each : cluster().agents) {
+    each.registered = false;
+    each.unreachable = true;
+    mesos.agents.push_back(each);
+  }
+  for (int i = 0; i < 9; ++i) {
+    const Update update = fold(mesos);
+    EXPECT_EQ(tasks(update, "10.0.0.2"), Strings{"c"});
+    EXPECT_FALSE(complete(update, "10.0.0.2"));
+    pass(minutes(1));
+  }
+  pass(minutes(1));
+  const Update update = fold(mesos);
+  EXPECT_EQ(tasks(update, "10.0.0.2"), Strings{});
+  EXPECT_TRUE(complete(update, "10.0.0.2"));
+  EXPECT_EQ(slice(update, "10.0.0.2")->ended, Strings{}) << "an absence, which the breaker counts";
+  EXPECT_EQ(tasks(update, "10.0.0.1"), (Strings{"a", "b"})) << "of b nothing is said";
+  EXPECT_EQ(update.domain, Domain::Listed);
+  EXPECT_EQ(tasks(fold(cluster()), "10.0.0.2"), Strings{"c"}) << "it came back";
+}
+
 TEST_F(LedgerTest, FreezesAllWhileAnOldMasterThatCannotNameRecoveredAgentsIsYoung) {
   fold(cluster());
   MesosCluster mesos = cluster();
@@ -446,21 +478,21 @@ TEST_F(LedgerTest, FollowsAgentsThatAllCameBackUnderNewIdsAtTheirAddresses) {
   EXPECT_FALSE(try_fold(render_state(mesos))) << "the host alone may serve two clusters";
 }
 
-TEST_F(LedgerTest, FollowsAClusterOfItsNameThatSharesNoAgent) {
+// Of two clusters that shared a name the one took the place of the other, whose services went after a minute.
+TEST_F(LedgerTest, RefusesAClusterThatSharesNoAgentWhateverItsName) {
   const auto named = [](const MesosCluster& mesos, const std::string& name) {
     return "{\"cluster\":\"" + name + "\"," + render_state(mesos).substr(1);
   };
   MesosCluster other = cluster();
   other.agents = {agent("n8", "10.0.0.8")};
   other.tasks.clear();
-  for (const auto& [ours, theirs] : {std::pair{"prod", "test"}, {"", ""}, {"prod", ""}, {"", "prod"}}) {
+  for (const auto& [ours, theirs] :
+       {std::pair{"prod", "test"}, {"", ""}, {"prod", ""}, {"", "prod"}, {"prod", "prod"}}) {
     ledger_ = Ledger(settings_);
     fold(named(cluster(), ours));
     EXPECT_FALSE(try_fold(named(other, theirs))) << ours << " " << theirs;
   }
-  ledger_ = Ledger(settings_);
-  fold(named(cluster(), "prod"));
-  EXPECT_TRUE(try_fold(named(other, "prod")));
+  EXPECT_TRUE(try_fold(named(cluster(), "renamed")));
 }
 
 TEST_F(LedgerTest, LetsAnAgentTakeThePlaceOfAnotherAtItsAddress) {
