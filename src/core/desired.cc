@@ -114,7 +114,15 @@ class Maker {
 
     bool any = add_discovery_ports(endpoints);
     if (settings_.compat || !any) any = add_resource_ports(endpoints) || any;
-    if (!any) add_endpoint(endpoints, nullptr, 0);
+    if (!any && !refused_ports()) add_endpoint(endpoints, nullptr, 0);
+  }
+
+  // It has ports, and none of them can be kept: without one it would be found where it is not. That was reported for
+  // each. mesos-consul minds no unnamed discovery port.
+  bool refused_ports() const {
+    return std::any_of(instance_.ports.begin(), instance_.ports.end(), [&](const Port& port) {
+      return port.number == 0 && (!settings_.compat || port.origin == PortOrigin::Resource);
+    });
   }
 
   std::string task_name() {
@@ -150,7 +158,7 @@ class Maker {
     for (const Port& port : instance_.ports) {
       if (port.origin != PortOrigin::Resource) continue;
       const std::size_t index = position++;
-      if (chosen && !chosen->contains(index)) continue;
+      if (port.number == 0 || (chosen && !chosen->contains(index))) continue;
       add_endpoint(endpoints, &port, index);
       any = true;
     }

@@ -218,6 +218,7 @@ void TaskDraft::add_resource_ports(std::size_t most) {
   std::string_view text = resource_ports;
   if (text.empty()) return;
   if (text.starts_with('[') && text.ends_with(']')) text = text.substr(1, text.size() - 2);
+  const std::size_t rejected = rejections_.size();
   std::size_t added = 0;
   bool sound = true;
   while (sound && text.find_first_not_of(", ") != std::string_view::npos) {
@@ -234,6 +235,8 @@ void TaskDraft::add_resource_ports(std::size_t most) {
     }
   }
   if (!sound) reject(Reason::PortOutOfRange, "resource ports " + resource_ports.substr(0, 100) + " cannot be read");
+  // Without one that can be kept the task would look like one that has none.
+  if (added == 0 && rejections_.size() > rejected) instance.ports.push_back({0, PortOrigin::Resource, {}, {}, {}});
 }
 
 // All are taken for the container's own here, unless it has none; place() knows the host's.

@@ -70,7 +70,7 @@ class TaskDraft {
   std::string framework;
   std::string agent;
   std::string state;
-  std::string resource_ports;  // "[31000-31001, 31005-31005]"
+  std::string resource_ports;  // "[31000-31001, 31005-31005]"; if none of them can be kept, one with number 0 is
   std::string docker_network;  // "HOST", "BRIDGE", "USER", "NONE"; empty: no Docker container
   std::optional<HealthDraft> health;
   Instance instance;  // id, name, labels, visibility, discovery ports

@@ -284,5 +284,24 @@ TEST(TaskDraft, ForgetsAllOfTheTaskBefore) {
   EXPECT_EQ(draft.instance.visibility, "");
 }
 
+// Without a mark of its own a task whose ports were all refused looked like one that has none.
+TEST(TaskDraft, KeepsThatAllPortsOfATaskWereRefused) {
+  const auto ports = [](const char* text) {
+    TaskDraft draft;
+    draft.resource_ports = text;
+    draft.finish(10);
+    std::vector<int> out;
+    for (const Port& port : draft.instance.ports) out.push_back(port.number);
+    return out;
+  };
+  using Numbers = std::vector<int>;
+  EXPECT_EQ(ports("[70000-70001]"), Numbers{0});
+  EXPECT_EQ(ports("[0-0]"), Numbers{0});
+  EXPECT_EQ(ports("[x]"), Numbers{0});
+  EXPECT_EQ(ports("[31000-31000, 70000-70001]"), Numbers{31000});
+  EXPECT_EQ(ports("[]"), Numbers{});
+  EXPECT_EQ(ports(""), Numbers{});
+}
+
 }  // namespace
 }  // namespace muster::mesos
