@@ -43,6 +43,18 @@ std::string explain(Proof proof) {
   return "not seen, and nothing proves that it ended";
 }
 
+// That the rules do not want what drains says nothing of why.
+bool drains(const Meta& marks, const Wanted& wanted) {
+  return std::any_of(wanted.slices.begin(), wanted.slices.end(), [&](const WantedSlice& each) {
+    if (each.source != mark(marks, kMetaSource) || each.host.id != mark(marks, kMetaHost)) return false;
+    const InstanceList& list = each.slice->instances;
+    for (std::size_t i = 0; i < list.size(); ++i) {
+      if (list.id(i) == mark(marks, kMetaInstance) && list.at(i).draining) return true;
+    }
+    return false;
+  });
+}
+
 // Empty when the removal may go ahead.
 std::string objection(Action& action, const Wanted& wanted, const Owner& owner) {
   if (action.verb != Verb::Deregister) return "";
@@ -51,6 +63,7 @@ std::string objection(Action& action, const Wanted& wanted, const Owner& owner) 
   }
   action.proof = proof_of(action.marks, wanted);
   action.why = explain(action.proof);
+  if (action.proof == Proof::Rules && drains(action.marks, wanted)) action.why = "is being stopped";
   return action.proof == Proof::Unproven ? "unproven" : "";
 }
 
