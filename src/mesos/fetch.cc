@@ -40,6 +40,7 @@ struct Fetcher::Question {
   const Masters& known;
   const Groups& groups;
   const Held& held;
+  const GiveWay& give_way;
   const std::stop_token& stop;
 };
 
@@ -89,6 +90,9 @@ Result<Fetcher::Answer> Fetcher::ask_once(const Question& question, const std::s
   const Clock::time_point deadline = Clock::now() + kWholeAnswer * http_.timeout;
   const Pull pull = [&](char* into, std::size_t size) -> Result<std::size_t> {
     if (Clock::now() > deadline) return tl::unexpected(about(master, "takes too long to send its state"));
+    if (question.give_way && question.give_way()) {
+      return tl::unexpected(about(master, "sends its state so slowly that its events are heard first"));
+    }
     return stream->read(into, size, question.stop);
   };
   Result<State> state = decode_state(pull, question.groups, limits_, question.held);
@@ -123,10 +127,10 @@ Result<Fetcher::Answer> Fetcher::ask(const Question& question) {
 }
 
 Result<Fetched> Fetcher::fetch(const Master& master, const Masters& known, const Groups& groups, std::stop_token stop,
-                               const Held& held) {
+                               const Held& held, const GiveWay& give_way) {
   const Master* asked = &master;
   for (bool redirected = false;; redirected = true) {
-    Result<Answer> answer = ask({*asked, known, groups, held, stop});
+    Result<Answer> answer = ask({*asked, known, groups, held, give_way, stop});
     if (!answer) return tl::unexpected(answer.error());
     const bool elsewhere = answer->status == 307 || answer->status == 302;
     if (answer->status != 200 && !elsewhere) return tl::unexpected(refusal(*asked, answer->status));

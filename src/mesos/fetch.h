@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -22,6 +23,9 @@ struct Fetched {
   std::chrono::milliseconds elected_for{0};  // by the master's own clock (its Date header), else by ours; 0: unknown
 };
 
+// Asked between the pieces of an answer: whether to give it up for something that waits elsewhere.
+using GiveWay = std::function<bool()>;
+
 // Thread: one.
 class Fetcher {
  public:
@@ -30,11 +34,11 @@ class Fetcher {
 
   // GET /master/state, or /state.json on a master that has no other (before 0.25; remembered); at most one redirect,
   // and only to a master in `known`, which alone are shown credentials; where these are refused and others can be had,
-  // they are tried once. Error: Fault::Retry when it could not be reached, Fault::Keep when it answered
-  // something else than the state of a leader; names the master.
+  // they are tried once. `give_way` may be empty. Error: Fault::Retry when it could not be reached, Fault::Keep when it
+  // answered something else than the state of a leader; names the master.
   Result<Fetched> fetch(const Master& master, const Masters& known,
                         const std::map<std::string, std::string, std::less<>>& groups, std::stop_token stop,
-                        const Held& held = {});
+                        const Held& held = {}, const GiveWay& give_way = {});
 
  private:
   struct Answer;

@@ -21,6 +21,7 @@ constexpr int kMostDoublings = 20;
 constexpr milliseconds kStreamHead{5000};    // a master that can stream answers at once
 constexpr milliseconds kSteady{30'000};      // a stream that lived so long was a good one
 constexpr milliseconds kGather{100};         // questions that events raise, before all are answered by one read
+constexpr milliseconds kReadInPeace{1000};   // a read gives way to no event before
 constexpr milliseconds kAfterConnect{1000};  // between a read and the one that a new stream wants
 
 // Events were lost before (MESOS-8469, MESOS-9000).
@@ -83,11 +84,25 @@ class MesosSource final : public Source {
     if (stop.stop_requested()) return fail(Fault::Retry, "stopped");
     begun_ = Clock::now();
     Result<Update> update = masters_ ? read_from(*masters_, stop) : tl::unexpected(masters_.error());
+    learn_pace(update.has_value());
     failures_ = update ? 0 : failures_ + 1;
     const bool rare = stream_ && ledger_.calm(Clock::now());
     due_ = update ? begun_ + (rare ? std::max(settings_.resync, settings_.refresh) : settings_.refresh)
                   : Clock::now() + backoff(failures_, stream_ ? settings_.resync : settings_.refresh);
     return update;
+  }
+
+  // Events wait while /state is read: for twice as long as the last good read took, and twice as long again after each
+  // read that was given up for them, so that a state which has become slow is read all the same.
+  void learn_pace(bool good) {
+    if (good) in_peace_ = std::max(kReadInPeace, 2 * std::chrono::duration_cast<milliseconds>(Clock::now() - begun_));
+    if (!good && gave_way_) in_peace_ = std::max(in_peace_, std::min(2 * in_peace_, settings_.http.timeout));
+    gave_way_ = false;
+  }
+
+  bool give_way(const std::stop_token& stop) {
+    gave_way_ = stream_ && Clock::now() - begun_ > in_peace_ && stream_->ready(stop);
+    return gave_way_;
   }
 
   Result<Update> read_from(const Masters& masters, const std::stop_token& stop) {
@@ -98,9 +113,11 @@ class MesosSource final : public Source {
     }
     std::optional<Error> first;  // of the likeliest leader: the others' only repeat it
     const Held held = [this](const std::string& agent) { return ledger_.held(agent); };
+    const GiveWay yield = [this, &stop] { return give_way(stop); };
     for (const Master& each : candidates) {
-      Result<Fetched> fetched = fetcher_.fetch(each, masters, ledger_.groups(), stop, held);
+      Result<Fetched> fetched = fetcher_.fetch(each, masters, ledger_.groups(), stop, held, yield);
       if (fetched) return fold(*std::move(fetched), masters);
+      if (gave_way_) return tl::unexpected(std::move(fetched.error()));
       if (stop.stop_requested()) break;
       if (!first) first = std::move(fetched.error());
     }
@@ -185,6 +202,8 @@ class MesosSource final : public Source {
   Masters seen_;
   Clock::time_point due_{};    // of the next read; the first is due at once
   Clock::time_point begun_{};  // the last one
+  milliseconds in_peace_ = kReadInPeace;
+  bool gave_way_ = false;
   int failures_ = 0;
   std::optional<Master> leader_;  // who answered the last good read, and whether it can stream
   bool streams_well_ = false;

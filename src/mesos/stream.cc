@@ -82,6 +82,8 @@ Clock::time_point EventStream::deadline() const {
   return heartbeat_.count() == 0 ? Clock::time_point::max() : heard_ + kSilentHeartbeats * heartbeat_;
 }
 
+bool EventStream::ready(std::stop_token stop) { return end_ || stream_.wait(Clock::now(), std::move(stop)); }
+
 Result<void> EventStream::pull(std::vector<Event>& into, const std::stop_token& stop) {
   std::array<char, kPiece> piece;
   Result<std::size_t> got = stream_.read(piece.data(), piece.size(), stop);

@@ -37,6 +37,8 @@ class EventStream {
   // names the master.
   Result<std::vector<Event>> next(std::chrono::steady_clock::time_point until, std::stop_token stop);
 
+  // Whether next() would find something at once.
+  bool ready(std::stop_token stop);
   // When the next call of next() would find the stream silent for too long; far away as long as no interval is known.
   std::chrono::steady_clock::time_point deadline() const;
   const std::string& base() const { return base_; }  // of the master that serves it

@@ -240,6 +240,34 @@ TEST_F(StreamTest, GoesOnWhileTheStateCannotBeRead) {
   EXPECT_TRUE(until(both_));
 }
 
+// A /state of one byte each half second kept the events waiting for four times --mesos-timeout.
+TEST_F(StreamTest, HearsEventsWhileTheStateTrickles) {
+  settings_.refresh = milliseconds(100);
+  settings_.http.timeout = seconds(60);
+  begin();
+  constexpr std::uint64_t kTrickle = 1u << 20;
+  const std::uint64_t before = mesos_.reads();
+  mesos_.answer_with([](const HttpRequest&) {
+    HttpReply reply;
+    reply.stream = true;
+    reply.stream_id = kTrickle;
+    reply.body = "{";
+    return reply;
+  });
+  const std::jthread master([&](const std::stop_token& done) {
+    bool started = false;
+    for (; !done.stop_requested(); std::this_thread::sleep_for(milliseconds(20))) {
+      mesos_.server().push(kTrickle, " ");
+      if (!started && mesos_.reads() > before) started = true, mesos_.start(task("c", "127.0.0.11", 31001));
+    }
+  });
+  const Clock::time_point from = Clock::now();
+  while (tasks().size() < 3 && Clock::now() - from < kPatience) next();
+  EXPECT_EQ(tasks(), (Tasks{"a@127.0.0.11", "b@127.0.0.12", "c@127.0.0.11"}));
+  ASSERT_FALSE(errors_.empty());
+  EXPECT_NE(errors_[0].find("so slowly that its events are heard first"), std::string::npos) << errors_[0];
+}
+
 TEST_F(StreamTest, ComesBackAfterEveryKindOfBreakAndLearnsWhatItMissed) {
   settings_.refresh = milliseconds(100);
   begin();
