@@ -164,9 +164,21 @@ std::string flag(int argc, char** argv, std::string_view name, std::string fallb
   return fallback;
 }
 
+constexpr char kUsage[] =
+    "usage: muster-fake-mesos [--listen=127.0.0.1:5050] [--control=127.0.0.1:5055] [--zk=HOST:PORT/PATH] "
+    "[--serve-tasks]\n"
+    "A Mesos master whose cluster is changed by POSTs to the control address:\n"
+    "  /control/agent?ip=&hostname=[&port=]   /control/start?id=&agent=&ports=31000,31001[&name=&framework=&tags=&\n"
+    "  label.KEY=VALUE&port_name=]   /control/move?id=&agent=   /control/state?id=&state=   /control/kill?id=\n"
+    "  /control/sick?id=&sick=true|false   /control/failover   /control/back?ip=   and GET /control/state\n";
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (!flag(argc, argv, "--help", "").empty() || !flag(argc, argv, "-h", "").empty()) {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   sigset_t ends;
   sigemptyset(&ends);
