@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "mesos/state.h"
@@ -30,21 +29,6 @@ class PullStream {
     return taken;
   }
   std::size_t Tell() const { return before_ + at_ - kHeadroom; }
-
-  // What of a text lies in the buffer up to its next quote, backslash or control character.
-  std::string_view plain_text() const {
-    const char* const end = buffer_.data() + end_;
-    const char* at = buffer_.data() + at_;
-    while (at != end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= 0x20) ++at;
-    return {buffer_.data() + at_, static_cast<std::size_t>(at - buffer_.data()) - at_};
-  }
-  // Takes so much of what lies in the buffer. True: there may be more of it.
-  bool take(std::size_t size) {
-    at_ += size;
-    if (at_ < end_) return false;
-    refill();
-    return !at_end();
-  }
 
   // The reader never writes to its input.
   Ch* PutBegin() { return nullptr; }
