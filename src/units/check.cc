@@ -5,13 +5,13 @@
 
 #include "core/duration.h"
 #include "core/text.h"
+#include "units/items.h"
 
 namespace muster::units {
 namespace {
 
 constexpr char kInterval[] = "10s";
 constexpr std::size_t kLongestTarget = 4096;
-constexpr char kKinds[] = "write http:/PATH, https:/PATH, tcp, grpc, grpcs, ttl:DURATION, unit or none";
 
 tl::unexpected<Error> wrong(std::string text) { return fail(Fault::Item, std::move(text)); }
 
@@ -86,7 +86,7 @@ Result<void> set_option(Check& check, const std::string& word) {
   } else if (key == "status" && (value == "passing" || value == "warning" || value == "critical")) {
     check.status = value;
   } else {
-    return wrong(word +
+    return wrong(public_part(word) +
                  ": not understood; after the kind come interval, timeout and then method=, header=NAME:VALUE (http), "
                  "skip-verify (TLS) or status=passing|warning|critical");
   }
@@ -114,7 +114,7 @@ Result<std::string> make_duration(const std::string& text) {
 }
 
 Result<CheckLine> make_check(const std::vector<std::string>& words, const std::string& address, std::uint16_t port) {
-  if (words.empty()) return wrong(std::string("empty; ") + kKinds);
+  if (words.empty()) return wrong(std::string("empty; ") + kCheckKinds);
   const std::size_t colon = words.front().find(':');
   const std::string kind = lower(words.front().substr(0, colon));
   const std::string target = colon == std::string::npos ? "" : words.front().substr(colon + 1);
@@ -126,7 +126,7 @@ Result<CheckLine> make_check(const std::vector<std::string>& words, const std::s
   if (kind == "unit" || kind == "ttl") return make_ttl(std::move(line), kind, words, target);
   if (kind == "script" || kind == "exec") return wrong("script: unit files may not make the agent run programs");
   if (kind != "http" && kind != "https" && kind != "tcp" && kind != "grpc" && kind != "grpcs") {
-    return wrong("'" + kind + "': no kind of check; " + kKinds);
+    return wrong("'" + kind + "': no kind of check; " + kCheckKinds);
   }
   Check& check = line.check;
   if (target.size() > kLongestTarget || !printable(target)) return wrong("target over 4096 bytes, or not printable");

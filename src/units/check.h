@@ -17,6 +17,7 @@ struct CheckLine {
 };
 
 inline constexpr char kHostMark[] = "{host}";
+inline constexpr char kCheckKinds[] = "write http:/PATH, https:/PATH, tcp, grpc, grpcs, ttl:DURATION, unit or none";
 
 // `words`: "http:/health", "10s", "2s", "method=HEAD". Error (Fault::Item): what is wrong, and what would be right.
 Result<CheckLine> make_check(const std::vector<std::string>& words, const std::string& address, std::uint16_t port);

@@ -64,7 +64,7 @@ class Maker : private Reader {
     if (key == "Drain") {
       const auto text = value == "0" ? Result<std::string>("0s") : make_duration(value);
       if (text) out_.drain = *parse_duration(*text);
-      if (!text) mistake(said.place, "Drain=" + said.value + ": not a duration such as 5s");
+      if (!text) mistake(said.place, "Drain=" + said.shown + ": not a duration such as 5s");
     } else if (key == "Ready") {
       if (value == "notify" && !notifies()) {
         mistake(said.place, "Ready=notify: needs Type=notify in [Service]; taken as Ready=active");
@@ -73,7 +73,7 @@ class Maker : private Reader {
       } else if (value == "check") {
         out_.ready = Ready::Check;
       } else if (value != "active") {
-        mistake(said.place, "Ready=" + said.value + ": give active, notify or check");
+        mistake(said.place, "Ready=" + said.shown + ": give active, notify or check");
       }
     } else {
       set_restart(said);
@@ -93,9 +93,9 @@ class Maker : private Reader {
         out_.on_restart.hold = *parse_duration(*text);
         return;
       }
-      mistake(said.place, "OnRestart=" + said.value + ": not a duration such as hold 10s");
+      mistake(said.place, "OnRestart=" + said.shown + ": not a duration such as hold 10s");
     } else {
-      mistake(said.place, "OnRestart=" + said.value + ": give hold, hold DURATION, keep or remove");
+      mistake(said.place, "OnRestart=" + said.shown + ": give hold, hold DURATION, keep or remove");
     }
   }
 
@@ -137,13 +137,14 @@ class Maker : private Reader {
         said.given ? said.value : name_.prefix + (service.section.empty() ? "" : "-" + service.section);
     service.name = dns_label(lower(raw)) ? raw : dns_name(raw);
     const Place place = said.given ? said.place : Place{input_.name, 0};
+    const std::string shown = said.given ? said.shown : raw;
     if (service.name.empty()) {
-      mistake(place, "Name=" + raw + ": nothing of it can stand in a DNS label; letters, digits and dashes can");
+      mistake(place, "Name=" + shown + ": nothing of it can stand in a DNS label; letters, digits and dashes can");
       return false;
     }
     if (said.given && service.name != raw) {
-      mistake(place, "Name=" + raw + ": not a DNS label (letters, digits and dashes, at most 63); registered as " +
-                         service.name);
+      mistake(place, "Name=" + shown + ": not a DNS label (letters, digits and dashes, at most 63)" +
+                         (shown == raw ? "; registered as " + service.name : "; registered as what is left of it"));
     }
     tell(service, "Name", service.name, said.given ? said.place : fallback());
     return true;
@@ -154,6 +155,7 @@ class Maker : private Reader {
     if (!said.sound) return false;
     if (!said.given) return true;
     if (lower(said.value) == "socket") {
+      out_.listens = true;
       for (const std::string& listen : input_.listen) {
         if (service.port == 0) service.port = port_of(listen);
       }
@@ -161,7 +163,7 @@ class Maker : private Reader {
     } else {
       service.port = static_cast<std::uint16_t>(number(said.value, 1, 65535).value_or(0));
       if (service.port == 0) {
-        mistake(said.place, "Port=" + said.value + ": not a port; give 1 to 65535, %i, ${VARIABLE} or socket");
+        mistake(said.place, "Port=" + said.shown + ": not a port; give 1 to 65535, %i, ${VARIABLE} or socket");
       }
     }
     if (service.port == 0) return false;
@@ -174,7 +176,7 @@ class Maker : private Reader {
     if (!said.sound) return false;
     if (!said.given) return true;
     if (!usable_ip(said.value)) {
-      mistake(said.place, "Address=" + said.value + ": not an IP address; leave it empty for that of the Consul agent");
+      mistake(said.place, "Address=" + said.shown + ": not an IP address; leave it empty for that of the Consul agent");
       return false;
     }
     service.address = said.value;
@@ -190,7 +192,7 @@ class Maker : private Reader {
     for (const Raw& raw : *raws) {
       const std::vector<std::string> items = raw.finished ? std::vector{raw.value} : split_items(raw);
       for (const std::string& item : items) {
-        if (auto value = expanded(key, item, raw)) take(*std::move(value), raw.place);
+        if (auto value = expanded(key, item, raw)) take(*std::move(value), raw);
       }
     }
   }
@@ -198,12 +200,12 @@ class Maker : private Reader {
   void take_tags(ServiceConfig& service) {
     each_item(
         service.section, "Tags", [](const Raw& raw) { return split_list(raw.value); },
-        [&](std::string tag, const Place& place) {
+        [&](std::string tag, const Raw& raw) {
           if (tag.empty()) return;  // %i of a unit without an instance
           if (tag.size() > kTagBytes || !printable(tag))
-            return mistake(place, "Tags=: over 255 bytes, or not printable");
+            return mistake(raw.place, "Tags=: over 255 bytes, or not printable");
           if (std::find(service.tags.begin(), service.tags.end(), tag) != service.tags.end()) return;
-          tell(service, "Tags", tag, place);
+          tell(service, "Tags", tag, raw.place);
           service.tags.push_back(std::move(tag));
         });
   }
@@ -211,16 +213,18 @@ class Maker : private Reader {
   void take_meta(ServiceConfig& service) {
     const auto words = [&](const Raw& raw) {
       Words split = split_words(raw.value);
-      if (!split.sound) mistake(raw.place, "Meta=" + raw.value + ": a quote without its end, or an unknown escape");
+      if (!split.sound) mistake(raw.place, "Meta=" + shown(raw) + ": a quote without its end, or an unknown escape");
       return split.words;
     };
-    each_item(service.section, "Meta", words, [&](const std::string& pair, const Place& place) {
+    each_item(service.section, "Meta", words, [&](const std::string& pair, const Raw& raw) {
+      const Place& place = raw.place;
       const std::size_t equals = pair.find('=');
       const std::string key = pair.substr(0, equals);
       const std::string value = equals == pair.npos ? "" : pair.substr(equals + 1);
       if (equals == pair.npos || !meta_key(key)) {
-        return mistake(place, "Meta=" + pair + ": give key=value, the key of letters, digits, - and _; a value with " +
-                                  "blanks stands in quotes, as in \"key=two words\"");
+        return mistake(place, "Meta=" + (raw.variable.empty() ? pair : shown(raw)) +
+                                  ": give key=value, the key of letters, digits, - and _; a value with blanks stands "
+                                  "in quotes, as in \"key=two words\"");
       }
       if (key == "external-source" || key == "unit" || key == "machine-id") {
         return mistake(place, "Meta=" + key + ": muster fills it in; choose another key");
@@ -238,21 +242,35 @@ class Maker : private Reader {
     const std::size_t before = service.told.size();
     for (const Raw& raw : raws == nullptr ? std::vector<Raw>{} : *raws) {
       const auto plain = expanded("Check", raw.value, raw);
-      const auto text = plain ? filled("Check", *plain, raw.place) : std::nullopt;
+      const auto text = plain ? filled("Check", *plain, raw) : std::nullopt;
       if (!text) continue;
-      const Words words = split_words(*text);
-      const auto line = words.sound ? make_check(words.words, service.address, service.port)
-                                    : Result<CheckLine>(fail(Fault::Item, "a quote without its end"));
+      const std::string seen = public_part(raw.variable.empty() ? *plain : shown(raw));
+      const auto line = check_line(*text, service);
       if (!line) {
-        mistake(raw.place, "Check=" + *text + ": " + line.error().message);
+        mistake(raw.place, "Check=" + seen + ": " + why_not(raw, *plain, service));
       } else if (service.checks.size() == kMostChecks) {
         mistake(raw.place, "Check=: more than 20 of one service; the rest is left out");
       } else {
         take_check(service, *line);
-        tell(service, "Check", *text, raw.place);
+        tell(service, "Check", seen, raw.place);
       }
     }
     if (service.told.size() == before) tell(service, "Check", "unit", fallback());
+  }
+
+  static Result<CheckLine> check_line(const std::string& text, const ServiceConfig& service) {
+    const Words words = split_words(text);
+    if (!words.sound) return fail(Fault::Item, "a quote without its end");
+    return make_check(words.words, service.address, service.port);
+  }
+
+  // The reason quotes the line, and a variable may be a secret: then it is that of the line as it is written.
+  static std::string why_not(const Raw& raw, const std::string& plain, const ServiceConfig& service) {
+    if (raw.variable.empty()) {
+      const auto line = check_line(plain, service);
+      if (!line) return line.error().message;
+    }
+    return "what stands there once variables are filled in makes no check: " + std::string(kCheckKinds);
   }
 
   void take_check(ServiceConfig& service, const CheckLine& line) {
@@ -279,7 +297,7 @@ class Maker : private Reader {
     const auto passing = parts.empty() ? std::nullopt : number(parts.front(), 1, 65535);
     const auto warning = parts.size() < 2 ? std::optional(1U) : number(parts[1], 0, 65535);
     if (!passing || !warning || parts.size() > 2) {
-      return mistake(said.place, "Weight=" + said.value + ": give 1 to 65535, and perhaps that of a warning behind it");
+      return mistake(said.place, "Weight=" + said.shown + ": give 1 to 65535, and perhaps that of a warning behind it");
     }
     service.weight = static_cast<std::uint16_t>(*passing);
     service.weight_warning = static_cast<std::uint16_t>(*warning);
@@ -290,7 +308,7 @@ class Maker : private Reader {
     const Scalar said = scalar(service.section, "EnableTagOverride");
     if (!said.given || !said.sound) return;
     const auto value = boolean(said.value);
-    if (!value) return mistake(said.place, "EnableTagOverride=" + said.value + ": give yes or no");
+    if (!value) return mistake(said.place, "EnableTagOverride=" + said.shown + ": give yes or no");
     service.enable_tag_override = *value;
     tell(service, "EnableTagOverride", *value ? "yes" : "no", said.place);
   }
@@ -301,6 +319,7 @@ class Maker : private Reader {
 UnitConfig make_config(const UnitInput& input, const Machine& machine) {
   UnitConfig out;
   out.unit = input.name;
+  out.partial = input.text.partial || input.quadlet.partial;
   Maker(input, machine, out).run();
   return out;
 }

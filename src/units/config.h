@@ -42,13 +42,13 @@ struct OnRestart {
 // What `muster lint` shows: one assignment that counts.
 struct Told {
   std::string key;    // "Port"
-  std::string value;  // after expansion
+  std::string value;  // after expansion; of a check without variables filled in, and without the values of headers
   Place place;        // {"default", 0} for a default
   friend bool operator==(const Told&, const Told&) = default;
 };
 
 struct ServiceConfig {
-  std::string section;  // "admin" of [X-Consul "admin"]; empty: the first service
+  std::string section;  // "admin" of [X-Consul:admin]; empty: the first service
   std::string name;     // a DNS label
   std::uint16_t port = 0;
   std::string address;  // literal; empty: the agent's
@@ -75,7 +75,9 @@ struct UnitConfig {
   std::chrono::milliseconds drain{0};  // how long it stays registered in maintenance once it is deactivating
   Ready ready = Ready::Active;
   OnRestart on_restart;
-  std::vector<Mistake> mistakes;
+  std::vector<Mistake> mistakes;  // nothing of them is the value of a variable or of a header
+  bool listens = false;           // some Port= is "socket", so that UnitInput::listen counts
+  bool partial = false;           // a part of its files could not be read: it may ask for more
   friend bool operator==(const UnitConfig&, const UnitConfig&) = default;
 };
 

@@ -101,6 +101,7 @@ Result<UnitText> read_unit(const std::string& fragment, const std::vector<std::s
       append(out, decode_text(*text, path));
     } else {
       out.mistakes.push_back({{path, 0}, text.error().message.substr(path.size() + 2)});
+      out.partial = true;
     }
   }
   return out;

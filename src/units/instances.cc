@@ -63,6 +63,21 @@ std::vector<std::string> instance_ids(const UnitConfig& config, const Machine& m
   return out;
 }
 
+std::vector<std::string> doubtful_ids(const std::string& machine, const std::string& unit) {
+  const std::string id = instance_id(machine, unit, "");
+  return {id, id + "/"};
+}
+
+bool in_doubt(const std::vector<std::string>& doubtful, const std::string& id) {
+  const auto holds = [&](const std::string& entry) {
+    return std::binary_search(doubtful.begin(), doubtful.end(), entry);
+  };
+  for (std::size_t at = id.find('/'); at != id.npos; at = id.find('/', at + 1)) {
+    if (holds(id.substr(0, at + 1))) return true;
+  }
+  return holds(id);
+}
+
 std::vector<Instance> make_instances(const UnitConfig& config, const UnitState& state, const Machine& machine,
                                      const InstancePolicy& policy, bool draining) {
   std::vector<Instance> out;
@@ -81,7 +96,7 @@ std::vector<Instance> make_instances(const UnitConfig& config, const UnitState& 
       if (ours == instance.meta.end()) instance.meta.push_back({key, value});
     }
     instance.checks = make_checks(service, state, policy);
-    if (draining) instance.maintenance = "muster: the unit is being stopped";
+    if (draining) instance.maintenance = "the unit is being stopped";
     instance.weight_passing = service.weight;
     instance.weight_warning = service.weight_warning;
     instance.enable_tag_override = service.enable_tag_override;

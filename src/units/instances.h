@@ -25,6 +25,12 @@ std::string instance_id(const std::string& machine, const std::string& unit, con
 std::vector<std::string> instance_ids(const UnitConfig& config, const Machine& machine);
 std::vector<std::string> broken_ids(const UnitConfig& config, const Machine& machine);
 
+// Of a unit that may serve more than is known of it, for Slice::doubtful: itself, and "machine-id/unit/", which stands
+// for whatever is below.
+std::vector<std::string> doubtful_ids(const std::string& machine, const std::string& unit);
+// Whether it is in `doubtful` (sorted), or below an entry of it that ends with '/'.
+bool in_doubt(const std::vector<std::string>& doubtful, const std::string& id);
+
 // One Kind::Service each. Meta: external-source, unit, machine-id and the unit's own Meta=. The invocation id is not
 // among them: it would make each restart an update that resets every check; it stands in the unit check's output.
 // `draining`: Verdict::What::Maintain.

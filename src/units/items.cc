@@ -81,6 +81,12 @@ std::optional<bool> boolean(const std::string& text) {
 }
 
 // The port of "8080", "127.0.0.1:8080" and "[::]:80"; 0 for a path and for anything else.
+std::string public_part(const std::string& line) {
+  const std::size_t header = lower(line).find("header=");
+  if (header == line.npos) return line;
+  return line.substr(0, std::min(line.find(':', header), header + 7)) + "...";
+}
+
 std::uint16_t port_of(std::string_view listen) {
   const std::size_t colon = listen.rfind(':');
   if (colon != listen.npos) listen.remove_prefix(colon + 1);

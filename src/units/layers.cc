@@ -71,6 +71,8 @@ void put(std::vector<Variable>& variables, Variable variable) {
 
 }  // namespace
 
+std::string shown(const Raw& raw) { return raw.variable.empty() ? raw.value : "${" + raw.variable + "}"; }
+
 std::optional<std::string> service_section(const std::string& section) {
   if (!section.starts_with(kOurs)) return std::nullopt;
   std::string_view rest = std::string_view(section).substr(kOurs.size());

@@ -18,7 +18,12 @@ struct Raw {
   Place place;
   // Finished: specifiers are expanded already, and of a list it is one item.
   bool finished = false;
+  // The variable or label that it was given by, whose value may be a secret; empty: it stands in the unit's file.
+  std::string variable{};
 };
+
+// What may be shown of it to people: never the value of a variable.
+std::string shown(const Raw& raw);
 
 // By key; a key that was reset by an empty assignment is there with nothing in it.
 using Wishes = std::map<std::string, std::vector<Raw>>;
@@ -33,7 +38,8 @@ struct Variable {
 inline constexpr const char* kKeys[] = {
     "Name", "Port", "Address", "Tags", "Meta", "Check", "Weight", "Drain", "Ready", "OnRestart", "EnableTagOverride"};
 
-// "" of X-Consul, "admin" of X-Consul:admin, `X-Consul "admin"` and X-Consul admin; nothing for any other section.
+// "" of X-Consul, "admin" of X-Consul:admin (and of two writings that systemd refuses: `X-Consul "admin"` and X-Consul
+// admin); nothing for any other section.
 std::optional<std::string> service_section(const std::string& section);
 
 // The [X-Consul] sections of a text; unknown keys are mistakes.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "units/items.h"
 #include "units/specifier.h"
 
 namespace muster::units {
@@ -29,20 +30,24 @@ const std::vector<Raw>* Reader::find(const std::string& section, const std::stri
 std::optional<std::string> Reader::expanded(const std::string& key, const std::string& text, const Raw& raw) {
   if (raw.finished) return text;
   Expanded result = expand(text, name_, machine_);
-  for (const std::string& fault : result.faults) mistake(raw.place, key + "=" + text + ": " + fault);
+  for (const std::string& fault : result.faults) {
+    mistake(raw.place, key + "=" + (raw.variable.empty() ? text : shown(raw)) + ": " + fault);
+  }
   if (!result.faults.empty()) return std::nullopt;
   return std::move(result.text);
 }
 
-std::optional<std::string> Reader::filled(const std::string& key, std::string text, const Place& place) {
+std::optional<std::string> Reader::filled(const std::string& key, std::string text, const Raw& raw) {
+  const std::string seen = key + "=" + public_part(raw.variable.empty() ? text : shown(raw));
   for (std::size_t at = text.find("${"); at != text.npos; at = text.find("${", at)) {
     const std::size_t end = text.find('}', at);
     const std::string variable = end == text.npos ? "" : text.substr(at + 2, end - at - 2);
     const auto found = std::find_if(environment_.begin(), environment_.end(),
                                     [&](const Variable& each) { return each.name == variable; });
     if (found == environment_.end()) {
-      mistake(place, key + "=" + text + ": ${" + variable +
-                         "} is not in the unit's Environment=; files of EnvironmentFile= are not read");
+      const std::string name = raw.variable.empty() ? "${" + variable + "}" : "a variable that it names";
+      mistake(raw.place,
+              seen + ": " + name + " is not in the unit's Environment=; files of EnvironmentFile= are not read");
       return std::nullopt;
     }
     text.replace(at, end - at + 1, found->value);
@@ -59,7 +64,8 @@ Reader::Scalar Reader::scalar(const std::string& section, const std::string& key
   out.given = true;
   out.place = last.place;
   auto value = expanded(key, last.value, last);
-  if (value) value = filled(key, *std::move(value), last.place);
+  out.shown = last.variable.empty() && value ? *value : shown(last);
+  if (value) value = filled(key, *std::move(value), last);
   out.sound = value.has_value();
   if (value) out.value = *std::move(value);
   return out;

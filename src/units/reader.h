@@ -21,7 +21,8 @@ class Reader {
     std::string value;
     Place place;
     bool given = false;
-    bool sound = true;  // false: given, and cannot be filled in
+    bool sound = true;    // false: given, and cannot be filled in
+    std::string shown{};  // of the value, for mistakes: no variable is filled in
   };
 
   void read_layers(std::vector<Mistake>& mistakes);  // needs name_
@@ -30,7 +31,7 @@ class Reader {
   const std::vector<Raw>* find(const std::string& section, const std::string& key) const;
   std::optional<std::string> expanded(const std::string& key, const std::string& text, const Raw& raw);
   // ${VAR} of the unit's environment.
-  std::optional<std::string> filled(const std::string& key, std::string text, const Place& place);
+  std::optional<std::string> filled(const std::string& key, std::string text, const Raw& raw);
   Scalar scalar(const std::string& section, const std::string& key);
 
   const UnitInput& input_;

@@ -11,7 +11,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A clean exit shows as inactive for less than a ms before auto-restart (Restart=always); nobody stops a unit so.
+// On the way to a restart a unit is inactive for less than a ms before auto-restart (a clean exit, Restart=always) and
+// again before it starts.
 constexpr milliseconds kSettle{500};
 
 std::string signal_name(int number) {
@@ -65,24 +66,24 @@ Verdict Life::observe(const UnitState& state, const UnitConfig& config, Time now
     return {Verdict::What::Register, {}};
   }
   const bool failed = !state.result.empty() && state.result != "success";
-  if (phase == Phase::Leaving && before != Phase::Leaving) stopping_ = !failed;
-  if (before == Phase::Up) {
-    since_ = now;
-    clean_ = !failed && phase == Phase::Down;
+  if (phase == Phase::Leaving && !(before == Phase::Leaving && stopping_)) {
+    stopping_ = !failed && state.job.value_or(true);
   }
-  if (phase != Phase::Down) clean_ = false;
+  if (before == Phase::Up || (before == Phase::Starting && up_ && config.ready == Ready::Check)) since_ = now;
+  if (phase == Phase::Down && before != Phase::Down) down_ = now;
   if (before == Phase::Unknown && (phase == Phase::Restarting || phase == Phase::Starting)) {
     doubted_ = true;  // an earlier run may have registered it before it died
     since_ = now;
   }
-  if (phase == Phase::Starting && config.ready == Ready::Check && !stopping_) {
+  if (phase == Phase::Starting && config.ready == Ready::Check) {
     up_ = true;
+    stopping_ = false;
     return {Verdict::What::Register, {}};
   }
   if (up_ && stopping_) return leave(phase, config, now);
-  if (up_) return held(config, now, Verdict::What::Register);
-  if (doubted_ && (phase == Phase::Restarting || phase == Phase::Starting)) {
-    return held(config, now, Verdict::What::Doubt);
+  if (up_) return held(phase, config, now, Verdict::What::Register);
+  if (doubted_ && (phase == Phase::Restarting || phase == Phase::Starting || phase == Phase::Down)) {
+    return held(phase, config, now, Verdict::What::Doubt);
   }
   doubted_ = false;
   return {phase == Phase::Starting ? Verdict::What::Absent : Verdict::What::End, {}};
@@ -95,11 +96,11 @@ Verdict Life::leave(Phase phase, const UnitConfig& config, Time now) {
   return end();
 }
 
-Verdict Life::held(const UnitConfig& config, Time now, Verdict::What what) {
-  if (!config.on_restart.hold && !clean_) return {what, {}};
-  const milliseconds hold =
-      clean_ ? std::min(kSettle, config.on_restart.hold.value_or(kSettle)) : *config.on_restart.hold;
-  if (now < since_ + hold) return {what, since_ + hold};
+Verdict Life::held(Phase phase, const UnitConfig& config, Time now, Verdict::What what) {
+  std::optional<Time> until;
+  if (config.on_restart.hold) until = since_ + *config.on_restart.hold;
+  if (phase == Phase::Down) until = std::min(until.value_or(Time::max()), down_ + kSettle);
+  if (!until || now < *until) return {what, until};
   return end();
 }
 

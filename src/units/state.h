@@ -22,6 +22,9 @@ struct UnitState {
   std::uint32_t restarts = 0;   // NRestarts
   std::string status_text;      // of Type=notify (StatusText)
   std::string invocation;       // hexadecimal
+  // Whether systemd works at a job for it (Job): a stop that someone ordered has one, a process that goes by itself has
+  // none. Nothing: not told.
+  std::optional<bool> job{};
   friend bool operator==(const UnitState&, const UnitState&) = default;
 };
 
@@ -58,10 +61,11 @@ struct Verdict {
 
 // The life of one unit: holds it through restarts (OnRestart=), drains it (Drain=). A unit that was up and dies is
 // held, its check critical: systemd shows failed and inactive for some ms on the way to auto-restart and to active
-// again. One that is stopped (deactivating, without a failure) leaves at once, or when Drain= is over, or when it is
-// down. One that ends by itself without a failure is held for 500 ms: Restart=always takes the same road. At first
-// sight a unit that is down is ended in any case, and one that is coming up is in doubt for as long as it would be
-// held: an earlier run may have registered it. Thread: the caller serialises.
+// again. One that is stopped (deactivating, without a failure, on someone's order) leaves at once, or when Drain= is
+// over, or when it is down. One that is down, and does not come up again within 500 ms, has ended, whatever OnRestart=
+// says: it went by itself, or was stopped while it waited for its restart. At first sight a unit that is down is ended
+// in any case, and one that is coming up is in doubt for as long as it would be held: an earlier run may have
+// registered it. Thread: the caller serialises.
 class Life {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -71,15 +75,15 @@ class Life {
 
  private:
   Verdict leave(Phase phase, const UnitConfig& config, Time now);
-  Verdict held(const UnitConfig& config, Time now, Verdict::What what);
+  Verdict held(Phase phase, const UnitConfig& config, Time now, Verdict::What what);
   Verdict end();
 
   Phase phase_ = Phase::Unknown;
   bool up_ = false;        // it was up, and no end has been said since
   bool stopping_ = false;  // someone stops it: what follows is no crash
   bool doubted_ = false;   // first seen on its way up
-  bool clean_ = false;     // it ended by itself, without a failure
-  Time since_{};           // it left Phase::Up, or was first seen
+  Time since_{};           // it was last up (or starting, with Ready=check), or was first seen
+  Time down_{};            // it came into Phase::Down
 };
 
 }  // namespace muster::units

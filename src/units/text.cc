@@ -69,6 +69,7 @@ class Decoder {
   UnitText too_much(std::size_t line, const char* what) {
     UnitText out;
     out.mistakes.push_back({{file_, line}, std::string(what) + "; nothing of this file is used"});
+    out.partial = true;
     return out;
   }
 
@@ -186,6 +187,7 @@ UnitText decode_text(std::string_view text, const std::string& file) {
   const auto refused = [&](const char* why) {
     UnitText out;
     out.mistakes.push_back({{file, 0}, why});
+    out.partial = true;
     return out;
   };
   if (text.size() > kMostBytes) return refused("over 1 MiB, which no unit file is; nothing of it is used");
@@ -202,6 +204,7 @@ void append(UnitText& text, UnitText more) {
   move_to(text.entries, more.entries);
   move_to(text.sections, more.sections);
   move_to(text.mistakes, more.mistakes);
+  text.partial = text.partial || more.partial;
 }
 
 Words split_words(std::string_view value) {

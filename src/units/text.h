@@ -42,12 +42,13 @@ struct UnitText {
   // A section header is there even if nothing stands below it: a bare [X-Consul] asks for a service too.
   std::vector<Entry> sections;  // key and value empty
   std::vector<Mistake> mistakes;
+  bool partial = false;  // a file, or one of several, could not be read or is no text: it may say more
   friend bool operator==(const UnitText&, const UnitText&) = default;
 };
 
 // `file` names it in places. Never fails: a line that is no assignment is a mistake and skipped, as systemd does it.
 // Mistakes are only noted in sections that begin with "X-Consul": the rest is systemd's to judge. A text that is binary
-// (a NUL byte, not UTF-8) or over the bounds gives one mistake and no entry.
+// (a NUL byte, not UTF-8) or over the bounds gives one mistake and no entry, and is partial.
 UnitText decode_text(std::string_view text, const std::string& file);
 
 // `more` (a drop-in) after `text`.

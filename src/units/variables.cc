@@ -35,11 +35,12 @@ void add_direct(Layer& out, const Variable& variable) {
     if (list) {
       for (std::size_t at = value.find('%'); at != value.npos; at = value.find('%', at + 2)) value.insert(at, "%");
     }
-    if (!value.empty()) values = {{std::move(value), variable.place, !list}};
+    if (!value.empty()) values = {{std::move(value), variable.place, !list, variable.name}};
     return;
   }
   if (rest.starts_with("META_") && rest.size() > 5) {
-    out[""]["Meta"].push_back({std::string(rest.substr(5)) + "=" + variable.value, variable.place, true});
+    out[""]["Meta"].push_back(
+        {std::string(rest.substr(5)) + "=" + variable.value, variable.place, true, variable.name});
   }
 }
 
@@ -116,12 +117,13 @@ class Registrator {
   void fill(Wishes& out, const Attributes& of) {
     for (const auto& [key, variable] : of) {
       if (key == "NAME") {
-        if (!variable.value.empty()) out["Name"] = {{variable.value, variable.place, true}};
+        if (!variable.value.empty()) out["Name"] = {{variable.value, variable.place, true, variable.name}};
       } else if (key == "TAGS") {
         std::vector<Raw>& tags = out["Tags"];
-        for (std::string& tag : escaped_commas(variable.value)) tags.push_back({std::move(tag), variable.place, true});
+        for (std::string& tag : escaped_commas(variable.value))
+          tags.push_back({std::move(tag), variable.place, true, variable.name});
       } else if (key == "PORT") {  // ours: a unit has no image that exposes one
-        out.try_emplace("Port", std::vector<Raw>{{variable.value, variable.place, true}});
+        out.try_emplace("Port", std::vector<Raw>{{variable.value, variable.place, true, variable.name}});
       } else if (key == "ID") {
         mistake(variable, "has no effect: muster's ids are made of machine and unit");
       } else if (key == "IGNORE" || key.starts_with("CHECK_")) {
@@ -129,7 +131,7 @@ class Registrator {
       } else if (secret(key)) {
         mistake(variable, "not published as Meta, since it looks like a secret");
       } else {
-        out["Meta"].push_back({lower(key) + "=" + variable.value, variable.place, true});
+        out["Meta"].push_back({lower(key) + "=" + variable.value, variable.place, true, variable.name});
       }
     }
     add_check(out, of);
@@ -157,7 +159,7 @@ class Registrator {
       if (const std::string method = value(of, "CHECK_HTTP_METHOD", ""); !method.empty()) line += " method=" + method;
       std::string plain;  // no specifier, no escape
       for (const char c : line) plain += c == '%' ? "%%" : c == '\\' ? "\\\\" : std::string(1, c);
-      out["Check"] = {{std::move(plain), found->second.place, false}};
+      out["Check"] = {{std::move(plain), found->second.place, false, found->second.name}};
       return;
     }
   }

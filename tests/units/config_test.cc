@@ -226,6 +226,61 @@ TEST(UnitConfig, WhatLooksLikeASecretIsNotPublished) {
   EXPECT_EQ(mistake(unit).find("s3cret"), std::string::npos);
 }
 
+// A mistake is logged, and lint prints what it would register: a token of the unit's environment stood in both.
+TEST(UnitConfig, NoVariablesOrHeadersValueIsEverShown) {
+  const std::string header = "\"header=Authorization: ${TOK}\"";
+  for (const std::string& line : Strings{"Check=http:/h " + header + " bogus",
+                                         "Check=http:/h " + header,
+                                         "Check=http:/h header=${TOK}",
+                                         "Check=http::${TOK}/",
+                                         "Check=${TOK}",
+                                         "Check=http:/h ${TOK}",
+                                         "Check=http:/h \"header=A: ${TOK}\" ${NONE}",
+                                         "Check=http:/h \"Header=A: s3cr3t\"",
+                                         "Check=http:/h \"header=A: s3cr3t\" bogus",
+                                         "Check=http:/h header=s3cr3t",
+                                         "Port=${TOK}",
+                                         "Address=${TOK}",
+                                         "Name=${TOK}_",
+                                         "Weight=${TOK}",
+                                         "Drain=${TOK}",
+                                         "Ready=${TOK}",
+                                         "OnRestart=${TOK}",
+                                         "OnRestart=hold ${TOK}",
+                                         "EnableTagOverride=${TOK}",
+                                         "Name=${TOK}${NONE}"}) {
+    const UnitConfig unit =
+        config("[Service]\nEnvironment=TOK=s3cr3t\n[X-Consul:a]\nPort=2\n" + line + "\n[X-Consul]\nPort=1\n");
+    for (const Mistake& each : unit.mistakes) EXPECT_EQ(each.text.find("s3cr3t"), std::string::npos) << each.text;
+    for (const ServiceConfig& service : unit.services) {
+      for (const Told& told : service.told) {
+        if (told.key == "Name") continue;  // that is what it is for
+        EXPECT_EQ(told.value.find("s3cr3t"), std::string::npos) << told.value;
+      }
+    }
+    EXPECT_EQ(unit.mistakes.empty(), line == "Check=http:/h " + header) << line;
+  }
+}
+
+TEST(UnitConfig, NoValueOfAVariableThatStandsForAKeyIsEverShown) {
+  for (const char* name :
+       {"CONSUL_PORT=", "CONSUL_CHECK=", "CONSUL_CHECK=http:/ header=A", "CONSUL_META_a.b=", "CONSUL_WEIGHT=",
+        "CONSUL_ADDRESS=", "CONSUL_DRAIN=", "CONSUL_READY=", "CONSUL_ON_RESTART=", "SERVICE_PORT="}) {
+    for (const char* value : {"s3cr3t x", "${s3cr3t} s3cr3t"}) {
+      const std::string said = mistake(of_environment({"SERVICE_NAME=a", std::string(name) + value}));
+      EXPECT_EQ(said.find("s3cr3t"), std::string::npos) << said;
+      EXPECT_NE(said.find("${"), std::string::npos) << said << " names the variable";
+    }
+  }
+}
+
+// Whether its .socket is asked for was guessed from the letters of the file.
+TEST(UnitConfig, AUnitThatTakesItsPortFromASocketSaysSoHoweverItWritesIt) {
+  EXPECT_TRUE(config("[X-Consul]\nPort=Socket\n").listens);
+  EXPECT_TRUE(of_environment({"CONSUL_PORT=socket", "CONSUL_NAME=a"}).listens);
+  EXPECT_FALSE(config("[X-Consul]\nPort=80\n").listens);
+}
+
 TEST(UnitConfig, AQuadletFileIsTheLowestLayer) {
   UnitInput input{"web.service", decode_text("[X-Consul]\nTags=top\n", "f")};
   input.environment = Strings{};

@@ -69,7 +69,9 @@ TEST(UnitInstances, ChecksAreAimedAtTheHostThatThePolicyNames) {
 }
 
 TEST(UnitInstances, ADrainingUnitIsInMaintenance) {
-  EXPECT_FALSE(make_instances(config("[X-Consul]\n"), running(), kMachine, kPolicy, true).at(0).maintenance.empty());
+  // The rules put "muster: " before it; Consul showed it twice.
+  EXPECT_EQ(make_instances(config("[X-Consul]\n"), running(), kMachine, kPolicy, true).at(0).maintenance,
+            "the unit is being stopped");
   EXPECT_TRUE(make_instances(config("[X-Consul]\n"), running(), kMachine, kPolicy, false).at(0).maintenance.empty());
 }
 
@@ -78,6 +80,15 @@ TEST(UnitInstances, MetaSaysWhereItIsFrom) {
   EXPECT_EQ(instance.meta,
             (std::vector<Label>{
                 {"external-source", "systemd"}, {"unit", "web.service"}, {"machine-id", kMachine.id}, {"a", "b"}}));
+}
+
+TEST(Instances, DoubtCoversWhatIsBelowAnEntryThatEndsWithASlash) {
+  const std::vector<std::string> doubtful{"m/a.service", "m/b.service/"};
+  EXPECT_TRUE(in_doubt(doubtful, "m/a.service"));
+  EXPECT_FALSE(in_doubt(doubtful, "m/a.service/admin"));
+  EXPECT_TRUE(in_doubt(doubtful, "m/b.service/admin"));
+  EXPECT_FALSE(in_doubt(doubtful, "m/b.service"));
+  EXPECT_EQ(doubtful_ids("m", "b.service"), (std::vector<std::string>{"m/b.service", "m/b.service/"}));
 }
 
 }  // namespace

@@ -119,6 +119,63 @@ TEST_F(UnitLife, WithReadyCheckItIsRegisteredWhileItStarts) {
   EXPECT_EQ(at(1, kRunning), What::Register);
 }
 
+// A Type=notify unit that crashed before it was ready was taken out, and came back with its next start: 49 writes in 45
+// s.
+TEST_F(UnitLife, WithReadyCheckACrashWhileItStartsIsHeldAsAnyOther) {
+  config_.ready = Ready::Check;
+  EXPECT_EQ(at(0, kDead), What::End);
+  for (int ms = 20000; ms < 80000; ms += 20000) {
+    EXPECT_EQ(at(ms, kStarting), What::Register);
+    EXPECT_EQ(at(ms + 15000, kFailed), What::Register) << ms;
+    EXPECT_EQ(at(ms + 15001, kAutoRestart), What::Register) << ms;
+    EXPECT_EQ(at(ms + 15100, kDead), What::Register) << ms;
+  }
+  EXPECT_EQ(at(80000, kStarting), What::Register);
+  EXPECT_EQ(at(81000, kFailed), What::Register);
+  EXPECT_EQ(at(91000, kFailed), What::End);
+}
+
+// `systemctl restart` of such a unit left it out until it was active.
+TEST_F(UnitLife, WithReadyCheckAUnitThatWasStoppedIsRegisteredWhileItStartsAgain) {
+  config_.ready = Ready::Check;
+  at(0, kRunning);
+  EXPECT_EQ(at(1, kStopping), What::End);
+  EXPECT_EQ(at(2, kDead), What::End);
+  EXPECT_EQ(at(3, kStarting), What::Register);
+}
+
+// systemctl stop while a unit waits for its restart shows as inactive and nothing else: with OnRestart=keep it stayed.
+TEST_F(UnitLife, AStopWhileItWaitsForItsRestartIsAnEnd) {
+  config_.on_restart.hold.reset();
+  at(0, kRunning);
+  at(1, kFailed);
+  EXPECT_EQ(at(2, kAutoRestart), What::Register);
+  const Verdict down = life_.observe(kDead, config_, Life::Time(milliseconds(20000)));
+  EXPECT_EQ(down.what, What::Register) << "a restart takes the same road";
+  EXPECT_EQ(down.until, Life::Time(milliseconds(20500)));
+  EXPECT_EQ(at(20500, kDead), What::End);
+}
+
+TEST_F(UnitLife, AFirstSightBetweenTwoStartsIsInDoubtUntilItIsSurelyDown) {
+  EXPECT_EQ(at(0, kAutoRestart), What::Doubt);
+  EXPECT_EQ(at(100, kDead), What::Doubt);
+  EXPECT_EQ(at(600, kDead), What::End);
+}
+
+// A unit with ExecStop= is deactivating after a clean exit too, and Restart=always brings it back.
+TEST_F(UnitLife, OneThatGoesByItselfIsNotStoppedThoughItIsDeactivating) {
+  UnitState leaving = kStopping;
+  leaving.job = false;
+  at(0, kRunning);
+  EXPECT_EQ(at(1, leaving), What::Register);
+  EXPECT_EQ(at(2, kDead), What::Register);
+  EXPECT_EQ(at(3, kAutoRestart), What::Register);
+  EXPECT_EQ(at(4, kRunning), What::Register);
+  EXPECT_EQ(at(5, leaving), What::Register);
+  leaving.job = true;
+  EXPECT_EQ(at(6, leaving), What::End) << "someone stops it now";
+}
+
 TEST_F(UnitLife, AWordThatNobodyKnowsProvesNothing) {
   at(0, kRunning);
   EXPECT_EQ(at(1, state("maintenance", "")), What::Doubt);
