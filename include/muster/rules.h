@@ -1,6 +1,7 @@
 // From what runs to what it is called: allow and deny lists, naming, tags, checks. Pure.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -39,6 +40,7 @@ struct RuleSettings {
   std::vector<std::string> meta_label_prefix;  // labels that begin so become Meta
   bool health_checks = true;                   // --mesos-health-checks: the scheduler's checks become Consul's
   bool canary = false;                         // make_desired adds the canary to every agent that serves a host
+  std::chrono::milliseconds ttl_floor{};       // of checks that muster reports; shorter ones are raised to it
   friend bool operator==(const RuleSettings&, const RuleSettings&) = default;
 };
 
@@ -54,7 +56,7 @@ enum class Reason : std::uint8_t {
   BadCheck,     // label that cannot make a check, or a duration that does not parse: default or dropped
   ScriptCheck,  // check_script without --enable-script-checks
   NameNotDns,   // registered, but DNS will not answer for it
-  IdCollision,  // two services of one id: the first by instance id wins
+  IdCollision,  // two services of one id, or of two that differ in case alone: the first wins
   BadLabel,     // not valid UTF-8, or over 64 KiB: ignored
   BadEvent,     // of a scheduler's stream: of no type that we know (ignored), or unreadable (all is read anew)
   NoAddress,    // reported; registered with the agent's own address

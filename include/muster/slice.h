@@ -32,7 +32,8 @@ class InstanceList {
   std::size_t bytes() const { return packed_ ? packed_->buffer.size() : 0; }
   Instance at(std::size_t index) const;
   std::string_view id(std::size_t index) const;  // valid while the list lives
-  bool contains(std::string_view id) const;      // binary search
+  bool contains(std::string_view id) const { return find(id) < size(); }
+  std::size_t find(std::string_view id) const;  // size() when it is not there; binary search
   // Cheap where both were added in the same order, and cheapest where they share a buffer.
   friend bool operator==(const InstanceList& a, const InstanceList& b) { return a.same(b); }
 
@@ -43,7 +44,6 @@ class InstanceList {
   };
 
   std::size_t packed_size() const { return packed_ ? packed_->offsets.size() : 0; }
-  std::size_t find(std::string_view id) const;  // size() when it is not there
   bool holds(std::size_t index, const Instance& instance) const;
   void pack(const Instance& instance);
   void sort();
@@ -64,7 +64,11 @@ struct Slice {
   bool complete = false;           // a full read begun after every listed event says that there is nothing else
   std::vector<std::string> ended;  // sorted ids that the scheduler itself reported as over
   // Sorted ids that the scheduler lists in a state that proves nothing: no reason to register them, and none to remove.
+  // One that ends with '/' stands for all that begin so: "machine/unit/" is every further service of the unit.
   std::vector<std::string> doubtful;
+  // Of what `ended` and `doubtful` say, as Instance::distance: what a nearer slice of the same HostRef::id says there
+  // of an Instance::key holds against what is seen from farther: it is not registered, and goes or stays accordingly.
+  std::uint8_t distance = 0;
   friend bool operator==(const Slice&, const Slice&) = default;
 };
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "cli/options.h"
+#include "core/duration.h"
 
 namespace muster::cli {
 namespace {
@@ -81,6 +82,24 @@ void warn_of_lock(Options& options, const Parsed& parsed) {
   options.warnings.push_back("--lock-key, --lock-ttl and --lock-agent have no effect without --lock");
 }
 
+// What muster reports is renewed in audits alone: with a TTL below three intervals one that comes late would turn every
+// service critical.
+Result<void> settle_ttls(Options& options, const Parsed& parsed) {
+  options.rules.ttl_floor = 3 * options.run.audit_interval;
+  for (const char* const flag : {"unit-check-ttl", "fleet-check-ttl"}) {
+    const auto values = parsed.values.find(flag);
+    if (values == parsed.values.end() || values->second.empty()) continue;
+    const std::string& text = values->second.back();
+    const auto ttl = parse_duration(text);
+    if (!ttl || *ttl >= options.rules.ttl_floor) continue;
+    return fail(Fault::Leave,
+                parsed.given.at(flag) + "=" + text +
+                    ": shorter than three times --audit-interval, in which it is renewed; give at least " +
+                    show_duration(options.rules.ttl_floor) + ", or a shorter --audit-interval");
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> make_options(Options& options, const Parsed& parsed, const Modules& modules,
@@ -88,6 +107,7 @@ Result<void> make_options(Options& options, const Parsed& parsed, const Modules&
   if (auto listen = settle_listen(options, parsed); !listen) return listen;
   if (auto owner = settle_owner(options, modules, parsed.verb); !owner) return owner;
   if (auto consul = settle_consul(options, environment); !consul) return consul;
+  if (auto ttls = settle_ttls(options, parsed); !ttls) return ttls;
   warn_of_lock(options, parsed);
   if (options.consul.catalog && !options.run.lock.enabled) {
     return fail(Fault::Leave,

@@ -81,6 +81,7 @@ Result<std::unique_ptr<Settings>> reload_settings(const Settings& start, const s
   now.options.rules.owner = start.options.rules.owner;
   now.options.rules.service_id_prefix = start.options.rules.service_id_prefix;
   now.options.rules.compat = start.options.rules.compat;
+  now.options.rules.ttl_floor = start.options.rules.ttl_floor;
   if (auto compiled = compile(now); !compiled) return tl::unexpected(compiled.error());
   return out;
 }

@@ -1,10 +1,38 @@
 #include "core/candidates.h"
 
 #include <algorithm>
+#include <map>
 #include <tuple>
 #include <utility>
 
+#include "core/text.h"
+
 namespace muster {
+namespace {
+
+bool has_capitals(const std::string& id) {
+  return std::any_of(id.begin(), id.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+}
+
+// The catalog's index of ids knows no case, and the agent's does: of two such the catalog holds the one written last,
+// and to mend the one is to lose the other. The first by id stays.
+void drop_twins(Desired& out) {
+  std::map<std::string, std::string> kept;       // ids with capitals, by what they are without
+  for (const Service& service : out.services) {  // capitals come before small letters
+    if (has_capitals(service.id)) kept.try_emplace(lower(service.id), service.id);
+  }
+  if (kept.empty()) return;
+  std::erase_if(out.services, [&](const Service& service) {
+    const auto first = kept.find(lower(service.id));
+    if (first == kept.end() || first->second == service.id) return false;
+    out.rejections.push_back({Reason::IdCollision, service.meta.at(kMetaInstance),
+                              "service id " + service.id + " is that of " + first->second + " but for its case, and " +
+                                  "Consul's catalog can hold only one of them"});
+    return true;
+  });
+}
+
+}  // namespace
 
 void Candidates::meet(const Instance& instance) {
   if (instance.key.empty()) return;
@@ -41,6 +69,7 @@ void Candidates::finish(Desired& out) {
                                 "service id " + candidate.service.id + " belongs to " + winner->instance});
     }
   }
+  drop_twins(out);
 }
 
 }  // namespace muster

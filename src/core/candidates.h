@@ -29,7 +29,7 @@ class Candidates {
   void reserve(std::size_t more) { all_.reserve(all_.size() + more); }
 
   // Fills out.services, sorted by id: without those of which a nearer source tells, and of several with one id the
-  // first by instance id, then by source and host, then the first added.
+  // first by instance id, then by source and host, then the first added. Ids that differ in case alone are one.
   void finish(Desired& out);
 
  private:

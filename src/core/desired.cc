@@ -13,6 +13,7 @@
 #include "core/limits.h"
 #include "core/port_labels.h"
 #include "core/text.h"
+#include "core/word.h"
 #include "muster/wanted.h"
 
 namespace muster {
@@ -21,8 +22,12 @@ namespace {
 // Turns the instances of one slice into candidates.
 class Maker {
  public:
-  Maker(const Rules& rules, Desired& out)
-      : rules_(rules), settings_(rules.settings()), out_(out), reject_([this](Reason reason, std::string detail) {
+  Maker(const Wanted& wanted, const Rules& rules, Desired& out)
+      : wanted_(wanted),
+        rules_(rules),
+        settings_(rules.settings()),
+        out_(out),
+        reject_([this](Reason reason, std::string detail) {
           out_.rejections.push_back({reason, instance_.id, std::move(detail)});
         }) {}
   Maker(const Maker&) = delete;
@@ -40,13 +45,20 @@ class Maker {
       source_ = slice.source;
       host_ = &slice.host;
       candidates_.meet(instance_);
-      add_instance();
+      if (!overruled()) add_instance();
     }
   }
 
   void finish() { candidates_.finish(out_); }
 
  private:
+  // A nearer source says that it is over, or cannot say.
+  bool overruled() const {
+    if (instance_.key.empty() || instance_.distance == 0) return false;
+    const Word word = nearer_word(wanted_, host_->id, instance_.key, instance_.distance);
+    return word == Word::Ended || word == Word::Doubtful;
+  }
+
   void add_instance() {
     if (instance_.id.empty() || instance_.id.size() > kIdBytes || !printable(instance_.id)) {
       reject_(Reason::NoId, "an id of 1 to 500 printable bytes is needed");
@@ -278,6 +290,7 @@ class Maker {
     candidates_.add({std::move(service), instance_.id, instance_.key, instance_.distance, ordinal_});
   }
 
+  const Wanted& wanted_;
   const Rules& rules_;
   const RuleSettings& settings_;
   Desired& out_;
@@ -310,7 +323,7 @@ void put_canary(Service canary, Desired& out) {
 
 Desired make_desired(const Wanted& wanted, const Rules& rules) {
   Desired out;
-  Maker maker(rules, out);
+  Maker maker(wanted, rules, out);
   for (const WantedSlice& slice : wanted.slices) maker.add(slice);
   maker.finish();
   if (rules.settings().canary && !wanted.slices.empty()) {

@@ -56,4 +56,12 @@ Result<std::chrono::milliseconds> parse_duration(std::string_view text) {
   return std::chrono::milliseconds{static_cast<std::int64_t>(total + kNoise)};
 }
 
+std::string show_duration(std::chrono::milliseconds time) {
+  const std::int64_t count = time.count();
+  for (const auto& [unit, size] : {std::pair("h", 3'600'000), std::pair("m", 60'000), std::pair("s", 1'000)}) {
+    if (count != 0 && count % size == 0) return std::to_string(count / size) + unit;
+  }
+  return std::to_string(count) + "ms";
+}
+
 }  // namespace muster

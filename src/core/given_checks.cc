@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/canonical.h"
+#include "core/duration.h"
 #include "core/text.h"
 
 namespace muster {
@@ -89,6 +90,15 @@ void mend(Check& check, const Reject& reject) {
   check.reported = check.reported && !check.ttl.empty();
 }
 
+// A report is renewed only in audits: one that expires between two would flip for ever.
+void raise_ttl(Check& check, std::chrono::milliseconds floor, const Reject& reject) {
+  const auto ttl = check.reported ? parse_duration(check.ttl) : Result<std::chrono::milliseconds>(floor);
+  if (!ttl || *ttl >= floor) return;
+  const std::string raised = show_duration(floor);
+  reject(Reason::BadCheck, "the TTL of " + check.ttl + " is raised to " + raised + ", three times --audit-interval");
+  check.ttl = raised;
+}
+
 }  // namespace
 
 std::vector<Check> reachable_checks(std::vector<Check> checks, const Endpoints& endpoints, const Reject& reject) {
@@ -121,6 +131,7 @@ std::vector<Check> given_checks(std::vector<Check> checks, const std::string& se
       continue;
     }
     mend(check, reject);
+    raise_ttl(check, settings.ttl_floor, reject);
     const std::string head = settings.compat ? "service" : std::string(kind_of(check));
     const std::size_t number = ++used[head];
     check.id = check_id(number == 1 ? head : head + "-" + std::to_string(number), service_id);

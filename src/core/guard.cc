@@ -4,25 +4,43 @@
 #include <utility>
 
 #include "core/marks.h"
+#include "core/word.h"
 
 namespace muster {
 namespace {
 
-// What the slice named in the service's own marks says of its instance.
-Proof proof_of(const Meta& marks, const Wanted& wanted) {
+// The slice named in the service's own marks; null where there is none.
+const Slice* own_slice(const Meta& marks, const Wanted& wanted) {
   const std::string source = mark(marks, kMetaSource);
   const std::string host = mark(marks, kMetaHost);
+  const auto found = std::find_if(wanted.slices.begin(), wanted.slices.end(), [&](const WantedSlice& each) {
+    return each.source == source && each.host.id == host;
+  });
+  return found == wanted.slices.end() ? nullptr : found->slice.get();
+}
+
+// What a slice that is nearer says of its instance, else what its own one does.
+Proof proof_of(const Meta& marks, const Wanted& wanted) {
+  constexpr std::uint8_t kFarthest = 255;
+  const std::string source = mark(marks, kMetaSource);
   const std::string instance = mark(marks, kMetaInstance);
   // The canary goes when the agent serves nobody any more.
   if (source == kCanarySource) return wanted.slices.empty() ? Proof::Rules : Proof::Unproven;
-  for (const WantedSlice& each : wanted.slices) {
-    if (each.source != source || each.host.id != host) continue;
-    const Slice& slice = *each.slice;
-    if (slice.instances.contains(instance)) return Proof::Rules;
-    if (std::binary_search(slice.ended.begin(), slice.ended.end(), instance)) return Proof::Ended;
-    if (std::binary_search(slice.doubtful.begin(), slice.doubtful.end(), instance)) return Proof::Unproven;
-    return slice.complete ? Proof::Absent : Proof::Unproven;
+  const Slice* own = own_slice(marks, wanted);
+  const std::uint8_t distance = own == nullptr ? kFarthest : distance_of(*own, instance);
+  Word word = nearer_word(wanted, mark(marks, kMetaHost), instance, distance);
+  if (word == Word::None && own != nullptr) word = word_of(*own, instance);
+  switch (word) {
+    case Word::Runs:
+      return Proof::Rules;
+    case Word::Ended:
+      return Proof::Ended;
+    case Word::Doubtful:
+      return Proof::Unproven;
+    case Word::None:
+      break;
   }
+  if (own != nullptr) return own->complete ? Proof::Absent : Proof::Unproven;
   const bool settled = std::find(wanted.settled.begin(), wanted.settled.end(), source) != wanted.settled.end();
   return settled ? Proof::Absent : Proof::Unproven;
 }

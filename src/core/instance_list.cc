@@ -356,6 +356,4 @@ std::size_t InstanceList::find(std::string_view wanted) const {
   return low < packed_size() && id(low) == wanted ? low : size();
 }
 
-bool InstanceList::contains(std::string_view wanted) const { return find(wanted) < size(); }
-
 }  // namespace muster

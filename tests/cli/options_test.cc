@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "cli/settings.h"
+
 namespace muster::cli {
 namespace {
 
@@ -266,6 +268,27 @@ TEST(Options, ErrorsNameFlagValueAndRemedy) {
   EXPECT_EQ(usage_error("--service-id-prefix="),
             "muster: --service-id-prefix=: not usable; give 1 to 255 bytes of UTF-8 without control characters");
   EXPECT_EQ(usage_error("--owner=a\nb").substr(0, 20), "muster: --owner=a?b:");
+}
+
+// A reviewer's story: --unit-check-ttl=5m under the audit interval of 10m made every service critical, again and again:
+// reports are renewed in audits alone.
+TEST(Options, ATtlOfReportsIsThreeAuditIntervalsAtLeast) {
+  const auto error_of = [](const Strings& arguments) {
+    Settings settings;
+    settings.modules = make_modules();
+    const auto groups = flag_groups(settings.options, settings.modules);
+    const Parsed parsed = parse(make_program(), groups, arguments, nullptr);
+    EXPECT_EQ(parsed.err, "");
+    const auto made = make_options(settings.options, parsed, settings.modules, nullptr);
+    return made ? "" : made.error().message;
+  };
+  EXPECT_EQ(error_of({"--systemd-user", "--owner=o", "--unit-check-ttl=29m"}),
+            "--unit-check-ttl=29m: shorter than three times --audit-interval, in which it is renewed; give at least "
+            "30m, or a shorter --audit-interval");
+  EXPECT_NE(error_of({"--fleet-endpoint=unix:///f", "--owner=o", "--audit-interval=10s", "--fleet-check-ttl=29s"}), "");
+  EXPECT_EQ(error_of({"--fleet-endpoint=unix:///f", "--owner=o", "--audit-interval=10s", "--fleet-check-ttl=30s"}), "");
+  EXPECT_EQ(error_of({"--systemd-user", "--owner=o", "--unit-check-ttl=30m"}), "");
+  EXPECT_EQ(error_of({"--systemd-user", "--owner=o"}), "");
 }
 
 TEST(Options, SettingsOfTheLockWithoutTheLockAreWarnedOf) {

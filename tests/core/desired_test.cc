@@ -302,5 +302,24 @@ TEST(Hash, TellsWhereOneFieldEnds) {
   EXPECT_NE(definition_hash(a), definition_hash(b));
 }
 
+// A reviewer's story: cs@A.service and cs@a.service. The catalog's index of ids knows no case, so each write of the one
+// evicted the other there, which was then mended, for ever.
+TEST(Ids, ThatDifferInCaseAloneAreOne) {
+  const Case cases[] = {
+      {"one of small letters", {"cs@A cs 80 !service", "cs@a cs 81 !service"}, {"muster:cs@A = cs 10.0.0.21:80"}},
+      {"none of small letters", {"cs@aB cs 80 !service", "cs@Ab cs 81 !service"}, {"muster:cs@Ab = cs 10.0.0.21:81"}},
+      {"the order is not told",
+       {"b cs 80 !service", "cs@a cs 81 !service", "cs@A cs 82 !service"},
+       {"muster:b = cs 10.0.0.21:80", "muster:cs@A = cs 10.0.0.21:82"}},
+  };
+  for (const Case& each : cases) {
+    const Desired got = desired(each.instances, modern());
+    EXPECT_EQ(show(got.services), each.services) << each.story;
+    ASSERT_EQ(got.rejections.size(), 1u) << each.story;
+    EXPECT_EQ(to_string(got.rejections[0].reason), "id_collision") << each.story;
+  }
+  EXPECT_TRUE(desired({"Web.1 web 80", "web.2 web 80", "WEB.3 web 80"}, modern()).rejections.empty());
+}
+
 }  // namespace
 }  // namespace muster

@@ -64,6 +64,15 @@ TEST(Duration, RefusesTheRestAndSaysWhatWouldBeRight) {
   }
 }
 
+TEST(Duration, IsShownInItsLargestWholeUnit) {
+  const std::pair<std::int64_t, const char*> cases[] = {
+      {0, "0ms"}, {1, "1ms"}, {1500, "1500ms"}, {3000, "3s"}, {90'000, "90s"}, {1'800'000, "30m"}, {7'200'000, "2h"}};
+  for (const auto& [count, text] : cases) {
+    EXPECT_EQ(show_duration(std::chrono::milliseconds(count)), text);
+    EXPECT_EQ(parse_duration(text)->count(), count);
+  }
+}
+
 TEST(Duration, RefusesAnEmbeddedZeroByte) { EXPECT_FALSE(parse_duration(std::string_view("10s\0", 4))); }
 
 }  // namespace

@@ -202,6 +202,26 @@ TEST(GivenCheck, KeepsWhatItsReporterSays) {
   EXPECT_EQ(got.output, "line\nline");
 }
 
+// A reviewer's story: Check=unit 30s under an audit interval of 10m: the unit was critical for nine minutes of ten,
+// since reports are renewed in audits and nowhere else.
+TEST(GivenCheck, ThatIsReportedLivesForThreeAudits) {
+  RuleSettings settings = modern();
+  settings.ttl_floor = std::chrono::minutes(30);
+  const auto ttl_of = [&](const char* ttl, bool reported, Lines rejections) {
+    Instance one = instance("u unit 80 !service");
+    Check& check = one.checks.emplace_back();
+    check.ttl = ttl;
+    check.reported = reported;
+    const Desired got = desired_of({one}, settings);
+    EXPECT_EQ(show(got.rejections), rejections) << ttl;
+    return got.services.at(0).checks.at(0).ttl;
+  };
+  EXPECT_EQ(ttl_of("30s", true, {"bad_check u"}), "30m");
+  EXPECT_EQ(ttl_of("30m", true, {}), "30m");
+  EXPECT_EQ(ttl_of("87600h", true, {}), "87600h");
+  EXPECT_EQ(ttl_of("30s", false, {}), "30s") << "the service reports that itself";
+}
+
 TEST(GivenCheck, RunsAScriptOnlyWhenAllowed) {
   RuleSettings settings = modern();
   settings.enable_script_checks = true;
@@ -336,6 +356,61 @@ TEST_F(TwoSources, OfOneIdChangeHandsInPlace) {
   const Plan plan = prove(make_plan(after, notation::agent_with(before.services), owner), now, owner);
   EXPECT_EQ(show(plan.actions), Lines{"update muster:web.service (Meta muster_host: m1 -> here; "
                                       "Meta muster_source: fleet -> systemd)"});
+}
+
+// Reviewers' stories: systemctl stop, and fleet, which hears of it late or, with its etcd down, never, brought the
+// service back as passing. "D-Bus wins" held only while D-Bus saw it run.
+class NearerWord : public TwoSources {
+ protected:
+  enum class Says { Ended, Doubtful, BelowIsDoubtful, OfAnotherHost, FromAfar };
+  static Wanted knowledge(Says says) {
+    Wanted out = both({}, {seen(kId, 1, "m1/web.service/admin")});
+    out.slices[1].host.id = says == Says::OfAnotherHost ? "m2" : "m1";
+    auto near = std::make_shared<Slice>(*out.slices[1].slice);
+    if (says == Says::Doubtful) near->doubtful = {"m1/web.service/admin"};
+    if (says == Says::BelowIsDoubtful) near->doubtful = {"m1/web.service", "m1/web.service/"};
+    if (near->doubtful.empty()) near->ended = {"m1/web.service/admin"};
+    if (says == Says::FromAfar) near->distance = 1;
+    out.slices[1].slice = near;
+    return out;
+  }
+  // The farther one registered it once; what becomes of it.
+  static Plan plan_of(const Wanted& now) {
+    const Owner owner = notation::owner(modern());
+    const auto rules = notation::rules(modern());
+    const Desired before = make_desired(both({}, {seen(kId, 1, "m1/web.service/admin")}), *rules);
+    return prove(make_plan(make_desired(now, *rules), notation::agent_with(before.services), owner), now, owner);
+  }
+  static constexpr char kId[] = "m1/web.service/admin web 80 !service";
+};
+
+TEST_F(NearerWord, OfAnEndEndsWhatIsSeenFromAfar) {
+  EXPECT_EQ(show(plan_of(knowledge(Says::Ended)).actions),
+            Lines{"deregister muster:m1/web.service/admin (the scheduler says that it ended)"});
+}
+
+TEST_F(NearerWord, OfDoubtRegistersNothingAndRemovesNothing) {
+  for (const Says says : {Says::Doubtful, Says::BelowIsDoubtful}) {
+    EXPECT_EQ(names(knowledge(says)), Lines{});
+    EXPECT_EQ(show(plan_of(knowledge(says)).actions), Lines{});
+    EXPECT_EQ(show(plan_of(knowledge(says)).held), Lines{"deregister muster:m1/web.service/admin: unproven"});
+  }
+}
+
+TEST_F(NearerWord, CountsForItsOwnHostAndOnlyWhereItIsNearer) {
+  for (const Says says : {Says::OfAnotherHost, Says::FromAfar}) {
+    EXPECT_EQ(names(knowledge(says)).size(), 1u);
+    EXPECT_TRUE(plan_of(knowledge(says)).actions.empty());
+    EXPECT_TRUE(plan_of(knowledge(says)).held.empty());
+  }
+}
+
+// fleet, after a restart, has told nothing yet, and what it once registered has been stopped.
+TEST_F(NearerWord, IsEnoughWhereTheFartherHasNotSpoken) {
+  Wanted now = knowledge(Says::Ended);
+  now.slices.erase(now.slices.begin());
+  EXPECT_EQ(show(plan_of(now).actions),
+            Lines{"deregister muster:m1/web.service/admin (the scheduler says that it ended)"});
 }
 
 }  // namespace

@@ -373,6 +373,22 @@ TEST(Prove, AsksTheSliceThatTheServiceItselfNames) {
   }
 }
 
+// A reviewer's story: of a running unit whose file cannot be read only the first service was in doubt, and the one of
+// its section [X-Consul:admin] was deregistered at the next start.
+TEST(Prove, TakesADoubtThatEndsWithASlashForAllBelowIt) {
+  const std::pair<const char*, bool> cases[] = {{"m/web.service/", true},   {"m/web.service", false},
+                                                {"m/web.service/a/", true}, {"m/", true},
+                                                {"m/web.servic/", false},   {"m/web.service/a/b/", false}};
+  const Service service = desired(Lines{"m/web.service/a/b web 80 !service"}, modern()).services.at(0);
+  for (const auto& [doubt, held] : cases) {
+    auto said = std::make_shared<Slice>(*slice(Lines{}));
+    said->doubtful = {"a", doubt, "x"};
+    const Plan got = prove(plan({}, agent_with({service})), wanted(SlicePtr(std::move(said))), kOwner);
+    EXPECT_EQ(got.held.size(), held ? 1u : 0u) << doubt;
+    EXPECT_EQ(got.actions.size(), held ? 0u : 1u) << doubt;
+  }
+}
+
 TEST(Prove, NeverLetsARemovalOfAForeignServicePass) {
   for (const auto& change : {+[](Action& a) { a.marks[kMetaOwner] = "other"; }, +[](Action& a) { a.marks.clear(); },
                              +[](Action& a) { a.service.id = "web"; }}) {
