@@ -214,6 +214,7 @@ Update Ledger::fold(const Snapshot& snapshot, Time now) {
     if (!settings_.local.id.empty() && id != settings_.local.id) continue;
     Draft draft{std::make_shared<Slice>(), out.rejections};
     for (const std::string& unit : units) judge(snapshot, id, unit, draft, now);
+    doubt(snapshot, id, *draft.slice);
     const HostRef where = host(id);
     if (where.ip.empty()) {
       out.rejections.push_back({Reason::NoAddress, id, "fleet: machine " + id + " has told no primaryIP"});
@@ -233,13 +234,24 @@ Update Ledger::fold(const Snapshot& snapshot, Time now) {
   return out;
 }
 
+// What runs, though fleet does not say what it is (it is destroyed, or its row was missed between two pages): an
+// earlier run may have registered it.
+void Ledger::doubt(const Snapshot& snapshot, const std::string& machine, Slice& slice) const {
+  const auto on = snapshot.states.find(machine);
+  if (on == snapshot.states.end()) return;
+  for (const auto& [unit, row] : on->second) {
+    if (configs_.contains(unit) || row.active == "inactive" || row.active == "failed") continue;
+    add(slice.doubtful, units::doubtful_ids(machine, unit));
+  }
+}
+
 // What has ended is said for an hour: the agent may be out of reach when it is said first.
 void Ledger::recall(const std::string& machine, Slice& slice, Time now) {
   std::map<std::string, Time>& ended = ended_[machine];
   for (const std::string& id : slice.ended) ended.insert_or_assign(id, now);
   std::erase_if(ended, [&](const auto& each) {
     return now - each.second > kMemory || slice.instances.contains(each.first) ||
-           std::binary_search(slice.doubtful.begin(), slice.doubtful.end(), each.first);
+           units::in_doubt(slice.doubtful, each.first);
   });
   slice.ended.clear();
   for (const auto& [id, time] : ended) slice.ended.push_back(id);

@@ -71,6 +71,7 @@ class Ledger {
   Verdict::What untold(const Snapshot& snapshot, const std::string& machine, const std::string& unit, Seen& seen,
                        Time now) const;
   void draw(Draft& draft, const std::string& machine, Seen& seen, Verdict::What what) const;
+  void doubt(const Snapshot& snapshot, const std::string& machine, Slice& slice) const;
   HostRef host(const std::string& machine) const;
   void recall(const std::string& machine, Slice& slice, Time now);
   void forget(const Snapshot& snapshot);

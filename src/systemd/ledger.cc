@@ -23,13 +23,18 @@ bool present(What what) { return what == What::Register || what == What::Maintai
 }  // namespace
 
 // False: nothing new. systemd tells of a unit in two signals, and the second, with ActiveState, completes the first.
-// What a service says of itself while it runs (STATUS=) is no news: some say something else each second.
 bool Ledger::told(Unit& unit, const Patch& patch, Time now) {
   if (!apply(patch, unit.state) && !unit.waiting) return false;
-  unit.waiting = !patch.active && !patch.exit_code;
-  if (unit.waiting) return false;
+  unit.waiting = !patch.active;
+  return !unit.waiting && renewed(unit, now);
+}
+
+// What a service says of itself while it runs (STATUS=) is no news: some say something else each second. Nor is a job,
+// but for what it says of why a unit leaves.
+bool Ledger::renewed(Unit& unit, Time now) {
   units::UnitState before = unit.judged;
   before.status_text = unit.state.status_text;
+  if (phase_of(unit.state) != Phase::Leaving) before.job = unit.state.job;
   if (before == unit.state) return false;
   judge(unit, now);
   return true;
@@ -38,7 +43,10 @@ bool Ledger::told(Unit& unit, const Patch& patch, Time now) {
 void Ledger::judge(Unit& unit, Time now) {
   unit.judged = unit.state;
   if (!unit.config || !unit.config->wanted) return;
+  const What before = unit.verdict.what;
   unit.verdict = unit.life.observe(unit.state, *unit.config, now);
+  // It may begin anew before anybody has asked for the slice, or before Consul could be told of it.
+  if (unit.verdict.what == What::End && before != What::End) end(*unit.config, now);
   unit.instances.clear();
   if (present(unit.verdict.what)) {
     unit.instances = make_instances(*unit.config, unit.state, machine_, policy_, unit.verdict.what == What::Maintain);
@@ -58,7 +66,11 @@ void Ledger::changed(const std::string& name, const Patch& patch, Time now) {
 
 void Ledger::exited(const std::string& name, const Patch& patch, Time now) {
   const auto at = units_.find(name);
-  if (at != units_.end()) told(at->second, patch, now);
+  if (at != units_.end() && apply(patch, at->second.state) && !at->second.waiting) renewed(at->second, now);
+}
+
+void Ledger::dismissed(const units::UnitConfig& config, Time now) {
+  if (config.wanted) end(config, now);
 }
 
 void Ledger::unloaded(const std::string& name) {
@@ -75,7 +87,7 @@ void Ledger::listed(const std::vector<Listed>& listed, Time now) {
     Unit& unit = units_[each.name];
     unit.loaded = true;
     unit.state.load = each.load;
-    told(unit, Patch{.active = each.active, .sub = each.sub}, now);
+    told(unit, Patch{.active = each.active, .sub = each.sub, .job = each.job}, now);
   }
   for (auto& [name, unit] : units_) {
     if (names.contains(name)) continue;
@@ -94,8 +106,10 @@ void Ledger::wished(const std::string& name, const Wishes::Wish& wish, Time now)
   const ConfigPtr before = std::exchange(unit.config, wish.config);
   apply(wish.patch, unit.state);
   if (before && before != unit.config && before->wanted) {
-    if (present(unit.verdict.what) || unit.verdict.what == What::End)
+    const bool sure = unit.config && !unit.config->partial;
+    if (sure && (present(unit.verdict.what) || unit.verdict.what == What::End)) {
       end(*before, now);  // what it wants still, is kept
+    }
     changed_ = true;
   }
   if (before != unit.config && unit.config && !unit.config->wanted) {
@@ -158,10 +172,11 @@ Slice Ledger::slice(bool complete, Time now) {
   out.complete = complete;
   std::set<std::string> kept, ended, doubtful;
   for (const auto& [name, unit] : units_) {
-    if (!unit.config) {
-      if (!unit.trouble.empty() && runs(unit.state)) doubtful.insert(units::instance_id(machine_.id, name, ""));
-      continue;
+    // systemd runs what it could not load today, too: a broken, masked or deleted file says nothing of what runs.
+    if ((!unit.config || unit.config->partial) && runs(unit.state)) {
+      for (std::string& id : units::doubtful_ids(machine_.id, name)) doubtful.insert(std::move(id));
     }
+    if (!unit.config) continue;
     for (const Instance& instance : unit.instances) {
       kept.insert(instance.id);
       out.instances.add(instance);
@@ -174,16 +189,15 @@ Slice Ledger::slice(bool complete, Time now) {
     auto broken = broken_ids(*unit.config, machine_);
     doubtful.insert(broken.begin(), broken.end());
   }
+  for (const std::string& id : kept) doubtful.erase(id);
+  out.doubtful.assign(doubtful.begin(), doubtful.end());
+  std::erase_if(ended_, [&](const auto& entry) {
+    return kept.contains(entry.first) || units::in_doubt(out.doubtful, entry.first);
+  });
   for (const auto& [id, time] : ended_) ended.insert(id);
-  for (const auto& [id, time] : ended_) {
-    if (doubtful.contains(id)) ended.erase(id);
-  }
-  std::erase_if(ended_,
-                [&](const auto& entry) { return kept.contains(entry.first) || doubtful.contains(entry.first); });
   for (const std::string& id : kept) ended.erase(id);
   out.instances.seal();
   out.ended.assign(ended.begin(), ended.end());
-  out.doubtful.assign(doubtful.begin(), doubtful.end());
   return out;
 }
 

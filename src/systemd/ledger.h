@@ -33,6 +33,8 @@ class Ledger {
   void listed(const std::vector<Listed>& units, Time now);
   void wished(const std::string& unit, const Wishes::Wish& wish, Time now);
   void exited(const std::string& unit, const Patch& patch, Time now);
+  // Of a unit that the operator does not want followed (any more): what it asks for is over.
+  void dismissed(const units::UnitConfig& config, Time now);
   void reloaded();        // every file may be another
   void passed(Time now);  // time alone
 
@@ -68,6 +70,7 @@ class Ledger {
   using Units = std::map<std::string, Unit>;
 
   bool told(Unit& unit, const Patch& patch, Time now);
+  bool renewed(Unit& unit, Time now);
   void judge(Unit& unit, Time now);
   void end(const units::UnitConfig& config, Time now);
   bool over(const Unit& unit) const;
@@ -77,7 +80,7 @@ class Ledger {
   const units::Machine machine_;
   const units::InstancePolicy policy_;
   Units units_;
-  std::map<std::string, Time> ended_;  // ids of services that are over, of units that are known no more
+  std::map<std::string, Time> ended_;  // ids of services that are over: also of units that have begun anew since
   std::vector<std::string> failed_;
   std::vector<std::string> gone_;
   bool changed_ = false;

@@ -41,6 +41,14 @@ std::string hexadecimal(dbus::Message& message) {
 
 void take_text(dbus::Message& message, std::optional<std::string>& into) { into = std::string(message.string()); }
 
+// (uo): its id, 0 where there is none.
+void take_job(dbus::Message& message, Patch& patch) {
+  if (!message.enter('r', "uo")) return;
+  patch.job = message.number() != 0;
+  message.skip("o");
+  message.leave();
+}
+
 // The message stands before the value, inside its variant. False: not a property that concerns us, and not read.
 bool take(std::string_view name, dbus::Message& message, Patch& patch) {
   if (name == "ActiveState") return take_text(message, patch.active), true;
@@ -51,6 +59,7 @@ bool take(std::string_view name, dbus::Message& message, Patch& patch) {
   if (name == "NRestarts") return patch.restarts = message.number(), true;
   if (name == "ExecMainCode") return patch.exit_code = message.integer(), true;
   if (name == "ExecMainStatus") return patch.exit_status = message.integer(), true;
+  if (name == "Job") return take_job(message, patch), true;
   return false;
 }
 
@@ -79,11 +88,15 @@ bool set(const std::optional<From>& from, To& to) {
 }  // namespace
 
 bool apply(const Patch& patch, units::UnitState& state) {
-  const std::array<bool, 8> changed{
-      set(patch.active, state.active),           set(patch.sub, state.sub),
-      set(patch.invocation, state.invocation),   set(patch.result, state.result),
-      set(patch.status_text, state.status_text), set(patch.restarts, state.restarts),
-      set(patch.exit_code, state.exit_code),     set(patch.exit_status, state.exit_status)};
+  const std::array<bool, 9> changed{set(patch.active, state.active),
+                                    set(patch.sub, state.sub),
+                                    set(patch.invocation, state.invocation),
+                                    set(patch.result, state.result),
+                                    set(patch.status_text, state.status_text),
+                                    set(patch.restarts, state.restarts),
+                                    set(patch.exit_code, state.exit_code),
+                                    set(patch.exit_status, state.exit_status),
+                                    set(patch.job, state.job)};
   return std::find(changed.begin(), changed.end(), true) != changed.end();
 }
 
@@ -124,7 +137,9 @@ Result<std::vector<Listed>> Manager::list(const std::vector<std::string>& patter
     unit.load = answer->string();
     unit.active = answer->string();
     unit.sub = answer->string();
-    answer->skip("souso");
+    answer->skip("so");
+    unit.job = answer->number() != 0;
+    answer->skip("so");
     answer->leave();
     out.push_back(std::move(unit));
   }

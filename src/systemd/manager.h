@@ -25,6 +25,7 @@ struct Listed {
   std::string load;
   std::string active;
   std::string sub;
+  bool job = false;  // one is under way for it
 };
 
 // Where a unit comes from. Constant while it is loaded and no daemon-reload comes between.
@@ -45,6 +46,7 @@ struct Patch {
   std::optional<std::uint32_t> restarts{};
   std::optional<std::int32_t> exit_code{};
   std::optional<std::int32_t> exit_status{};
+  std::optional<bool> job{};
 };
 
 // What only units are asked for that want to be registered, and what of it each needs: a question costs us 6 us, and

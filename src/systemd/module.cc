@@ -2,10 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
 #include "core/duration.h"
+#include "core/text.h"
 #include "systemd/settings.h"
 #include "systemd/source.h"
 
@@ -17,6 +19,15 @@ constexpr char kSystemBus[] = "unix:path=/run/dbus/system_bus_socket";
 std::string variable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;
+}
+
+// Whether sd-bus knows a transport of it (sd_bus_set_address(3)): it would try the others in vain, for ever.
+bool reachable(const std::string& bus) {
+  const std::vector<std::string> addresses = split(bus, ';');
+  return std::any_of(addresses.begin(), addresses.end(), [](const std::string& each) {
+    return each.starts_with("unix:path=") || each.starts_with("unix:abstract=") || each.starts_with("unix:guid=") ||
+           each.starts_with("tcp:") || each.starts_with("unixexec:") || each.starts_with("x-machine-unix:");
+  });
 }
 
 Result<void> set_switch(bool& into, const std::string& text) {
@@ -60,7 +71,7 @@ class SystemdModule final : public Module {
     SourceSettings out;
     out.bus = *std::move(bus);
     out.patterns = settings_.units;
-    if (out.patterns.empty()) out.patterns = {"*.service", "*.socket"};
+    if (out.patterns.empty()) out.patterns = kEveryUnit;
     out.host = {.id = host->id, .ip = "127.0.0.1", .consul_node = "", .url = ""};
     out.machine = *std::move(host);
     out.policy.external_source = "systemd";
@@ -87,8 +98,10 @@ class SystemdModule final : public Module {
   }
 
   Result<void> set_bus(const std::string& text) {
-    if (text.find(':') == std::string::npos) {
-      return fail(Fault::Leave, "give a D-Bus address, like unix:path=/run/dbus/system_bus_socket");
+    if (!reachable(text)) {
+      return fail(Fault::Leave,
+                  "give a D-Bus address, like unix:path=/run/dbus/system_bus_socket; its transport is unix:, tcp:, "
+                  "unixexec: or x-machine-unix:");
     }
     settings_.bus = text;
     return {};

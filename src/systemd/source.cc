@@ -132,12 +132,34 @@ class SystemdSource final : public Source {
     if (reloading_) return std::nullopt;  // the list after the reload is the one that counts
     ledger_.listed(*units, Clock::now());
     if (auto read = read_files(true, stop); !read) return tl::unexpected(read.error());
+    if (!dismissed_) {
+      if (auto done = dismiss(stop); !done) return tl::unexpected(done.error());
+    }
     list_at_ = Clock::now() + again_;
     again_ = std::min<Clock::duration>(2 * again_, kLongestAgain);
     failures_ = 0;
     complete_ = true;
     ledger_.take_changed();
     return std::optional<Update>(update(true));
+  }
+
+  Result<void> dismiss(const std::stop_token& stop) {
+    std::vector<std::string> others;
+    if (settings_.patterns != kEveryUnit) {
+      auto units = manager_->list(kEveryUnit, stop);
+      if (!units) return tl::unexpected(units.error());
+      for (const Listed& unit : *units) {
+        if (unit.load == "loaded" && !concerns(unit.name)) others.push_back(unit.name);
+      }
+    }
+    auto wishes = wishes_.read(*manager_, others, stop);
+    if (!wishes) return tl::unexpected(wishes.error());
+    for (std::size_t i = 0; i < others.size(); ++i) {
+      if ((*wishes)[i].config) ledger_.dismissed(*(*wishes)[i].config, Clock::now());
+      wishes_.forget(others[i]);
+    }
+    dismissed_ = true;
+    return {};
   }
 
   Result<void> read_files(bool all, const std::stop_token& stop) {
@@ -169,6 +191,7 @@ class SystemdSource final : public Source {
   Clock::time_point list_at_{};
   Clock::duration again_{kFirstAgain};
   bool reloading_ = false;
+  bool dismissed_ = false;
   bool complete_ = false;  // the last update said so
   int failures_ = 0;
   std::optional<Error> pending_;

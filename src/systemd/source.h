@@ -11,6 +11,8 @@
 
 namespace muster::systemd {
 
+inline const std::vector<std::string> kEveryUnit{"*.service", "*.socket"};
+
 struct SourceSettings {
   std::string bus;                    // D-Bus address
   std::vector<std::string> patterns;  // fnmatch, of unit names
@@ -19,6 +21,9 @@ struct SourceSettings {
   units::InstancePolicy policy;
 };
 
+// What units that `patterns` leave out ask for is said to be over once, after the first list: an earlier run with other
+// patterns may have registered it.
+//
 // A lost bus is tried again after 100 ms, doubling and jittered, at most 10 s. The whole list is read again 15 s after
 // it was first, then at twice the distance, at most every 10 minutes: signals tell everything, and this proves it.
 std::unique_ptr<Source> make_source(SourceSettings settings);

@@ -27,12 +27,6 @@ bool may_want(const units::UnitText& text) {
          std::any_of(text.entries.begin(), text.entries.end(), speaks);
 }
 
-bool asks_socket(const units::UnitText& text) {
-  return std::any_of(text.entries.begin(), text.entries.end(), [](const units::Entry& entry) {
-    return entry.section.starts_with("X-Consul") && entry.key == "Port" && entry.value == "socket";
-  });
-}
-
 }  // namespace
 
 // What systemd itself must tell of such a unit.
@@ -80,12 +74,15 @@ bool Wishes::draft(const std::string& unit, const Origin& origin, Draft& out) {
   out.input.name = unit;
   out.known.stamps = stamps_of(origin);
   Known& known = known_[unit];
-  if (known.config && known.trouble.empty() && known.stamps == out.known.stamps) return false;
+  // A socket may listen elsewhere since, and rights that were missing leave no trace on a file.
+  const bool settled = known.config && !known.config->listens && !known.config->partial;
+  if (settled && known.trouble.empty() && known.stamps == out.known.stamps) return false;
   auto text = units::read_unit(origin.fragment, origin.drop_ins);
-  if (text) {
+  if (text && !(text->partial && known.config && !known.config->partial)) {
     out.input.text = *std::move(text);
   } else {
-    out.known.trouble = text.error().message;
+    out.known.trouble =
+        text ? to_string(text->mistakes.back().place) + ": " + text->mistakes.back().text : text.error().message;
     out.known.config = known.config;
   }
   if (quadlet(origin.source)) {
@@ -95,18 +92,26 @@ bool Wishes::draft(const std::string& unit, const Origin& origin, Draft& out) {
   if (!out.wants && out.known.trouble.empty()) {
     auto nothing = std::make_shared<units::UnitConfig>();
     nothing->unit = unit;
+    nothing->partial = out.input.text.partial;
+    if (nothing->partial) nothing->mistakes = out.input.text.mistakes;
     out.known.config = std::move(nothing);
   }
   return true;
 }
 
 Result<void> Wishes::finish(Manager& manager, Draft& draft, const std::stop_token& stop) {
-  if (draft.wants && asks_socket(draft.input.text)) {
-    auto listen = manager.read_listen(draft.input.name, stop);
-    if (!listen) return tl::unexpected(listen.error());
-    draft.input.listen = *std::move(listen);
+  if (draft.wants) {
+    units::UnitConfig made = make_config(draft.input, machine_);
+    if (made.listens) {
+      auto listen = manager.read_listen(draft.input.name, stop);
+      if (!listen) return tl::unexpected(listen.error());
+      draft.input.listen = *std::move(listen);
+      made = make_config(draft.input, machine_);
+    }
+    const ConfigPtr& before = known_[draft.input.name].config;
+    const bool same = before && *before == made;
+    draft.known.config = same ? before : std::make_shared<units::UnitConfig>(std::move(made));
   }
-  if (draft.wants) draft.known.config = std::make_shared<units::UnitConfig>(make_config(draft.input, machine_));
   known_[draft.input.name] = std::move(draft.known);
   return {};
 }

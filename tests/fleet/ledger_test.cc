@@ -87,6 +87,15 @@ TEST_F(FleetLedger, AUnitWithoutASectionIsNone) {
   EXPECT_EQ(doubtful("m1"), Strings{});
 }
 
+// After a restart of muster, a unit whose row was missed was taken out as absent while its state said that it runs.
+TEST_F(FleetLedger, AStateWithoutItsUnitIsInDoubtWithAllItsServices) {
+  state("m1", "web.service", "active");
+  state("m1", "old.service", "inactive");
+  fold();
+  EXPECT_EQ(instances("m1"), Strings{});
+  EXPECT_EQ(doubtful("m1"), (Strings{"m1/web.service", "m1/web.service/"}));
+}
+
 TEST_F(FleetLedger, AStoppedUnitEndsWhileItsMachineLives) {
   run("web.service", "m1");
   fold();

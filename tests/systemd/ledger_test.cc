@@ -212,7 +212,7 @@ TEST_F(LedgerTest, ASectionThatIsBrokenByAReloadIsInDoubtAndNotOver) {
 TEST_F(LedgerTest, ARunningUnitWhoseFileCannotBeReadIsInDoubt) {
   up("web.service");
   ledger.wished("web.service", unreadable(), now);
-  EXPECT_EQ(slice().doubtful, ids({"web.service"}));
+  EXPECT_EQ(slice().doubtful, ids({"web.service", "web.service/"})) << "with all that its sections may ask for";
   EXPECT_EQ(slice().ended, Ids{});
   ASSERT_EQ(ledger.rejections(true).size(), 1u);
   EXPECT_EQ(ledger.rejections(true).front().detail, "web.service: permission denied");
@@ -230,6 +230,109 @@ TEST_F(LedgerTest, AFileThatCannotBeReadAnyMoreLeavesWhatItSaid) {
   ledger.wished("web.service", later, now);
   EXPECT_EQ(registered(slice()), ids({"web.service"}));
   EXPECT_EQ(ledger.rejections(true).size(), 1u);
+}
+
+// Broken, masked or deleted files of units that run: after a daemon-reload and a restart of muster, their services were
+// taken out as absent.
+TEST_F(LedgerTest, ARunningUnitThatSystemdCouldNotLoadTodayIsInDoubt) {
+  for (const char* load : {"bad-setting", "not-found", "masked", "error"}) {
+    list({{"web.service", load, "active", "running"}});
+    EXPECT_EQ(ledger.unread(true), Ids{});
+    EXPECT_EQ(slice().doubtful, ids({"web.service", "web.service/"})) << load;
+    EXPECT_EQ(slice().ended, Ids{});
+  }
+  list({{"web.service", "not-found", "inactive", "dead"}});
+  EXPECT_EQ(slice().doubtful, Ids{});
+}
+
+TEST_F(LedgerTest, WhatADropInThatCannotBeReadMayAskForIsInDoubt) {
+  up("web.service");
+  wants("web.service", "[X-Consul]\nPort=80\n[X-Consul:admin]\nPort=81\n");
+  units::UnitConfig part = *wish("web.service", "[X-Consul]\nPort=80\n").config;
+  part.partial = true;
+  Wishes::Wish later;
+  later.config = std::make_shared<units::UnitConfig>(part);
+  ledger.wished("web.service", later, now);
+  EXPECT_EQ(registered(slice()), ids({"web.service"}));
+  EXPECT_EQ(slice().doubtful, ids({"web.service/"}));
+  EXPECT_EQ(slice().ended, Ids{});
+}
+
+// systemctl restart of ten slow units while Consul was away: ten stopped services stood as passing, held by the
+// breaker.
+TEST_F(LedgerTest, AnEndIsSaidUntilTheUnitIsUpAgain) {
+  up("web.service");
+  wants("web.service");
+  stop("web.service");
+  ledger.changed("web.service", state("activating", "start"), now);  // in one batch
+  EXPECT_EQ(slice().ended, ids({"web.service"}));
+  now += seconds(30);
+  ledger.passed(now);
+  EXPECT_EQ(slice().ended, ids({"web.service"}));
+  up("web.service");
+  EXPECT_EQ(slice().ended, Ids{});
+  EXPECT_EQ(registered(slice()), ids({"web.service"}));
+}
+
+// It stayed registered, critical, until muster was started again.
+TEST_F(LedgerTest, AStopWhileItWaitsForItsRestartIsAnEndThoughItIsUnloadedAtOnce) {
+  up("web.service");
+  wants("web.service", "[X-Consul]\nPort=80\nOnRestart=keep\n");
+  ledger.changed("web.service", state("failed", "failed"), now);
+  ledger.changed("web.service", state("activating", "auto-restart"), now);
+  ledger.changed("web.service", state("inactive", "dead"), now);
+  ledger.unloaded("web.service");
+  EXPECT_EQ(registered(slice()), ids({"web.service"}));
+  now = ledger.due();
+  ledger.passed(now);
+  EXPECT_EQ(slice().ended, ids({"web.service"}));
+  EXPECT_EQ(ledger.size(), 0u);
+}
+
+// The first of a crash's two signals was written to Consul by itself: running, with the exit status of the dead.
+TEST_F(LedgerTest, AnExitStatusThatComesBeforeTheStateWaitsForIt) {
+  up("web.service");
+  wants("web.service");
+  ledger.take_changed();
+  Patch first;
+  first.exit_code = 2;
+  first.exit_status = 9;
+  first.result = "signal";
+  ledger.changed("web.service", first, now);
+  EXPECT_FALSE(ledger.take_changed());
+  Patch asked;
+  asked.exit_status = 15;
+  ledger.exited("web.service", asked, now);
+  EXPECT_FALSE(ledger.take_changed()) << "the state is still under way";
+  ledger.changed("web.service", state("failed", "failed"), now);
+  EXPECT_TRUE(ledger.take_changed());
+  asked.exit_status = 9;
+  ledger.exited("web.service", asked, now);
+  EXPECT_TRUE(ledger.take_changed()) << "what it was asked for is judged at once";
+}
+
+TEST_F(LedgerTest, AJobIsNoNewsButForAUnitThatLeaves) {
+  up("web.service");
+  wants("web.service");
+  ledger.take_changed();
+  Patch job = state("active", "running");
+  job.job = true;
+  ledger.changed("web.service", job, now);
+  EXPECT_FALSE(ledger.take_changed());
+  Patch leaving = state("deactivating", "stop");
+  leaving.job = false;
+  ledger.changed("web.service", leaving, now);
+  EXPECT_EQ(registered(slice()), ids({"web.service"})) << "ExecStop= after a clean exit";
+  leaving.job = true;
+  ledger.changed("web.service", leaving, now);
+  EXPECT_EQ(slice().ended, ids({"web.service"}));
+}
+
+// Narrowed --systemd-units left the rest to the breaker, as absent.
+TEST_F(LedgerTest, WhatTheOperatorNoLongerWantsFollowedIsOver) {
+  ledger.dismissed(*wish("db.service", "[X-Consul]\n[X-Consul:admin]\n").config, now);
+  ledger.dismissed(*wish("cron.service", "[Service]\n").config, now);
+  EXPECT_EQ(slice().ended, ids({"db.service", "db.service/admin"}));
 }
 
 TEST_F(LedgerTest, UnitsThatAreNotThereOrMaskedAreNotAskedFor) {

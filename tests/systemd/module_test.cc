@@ -42,6 +42,20 @@ TEST_F(SystemdModuleTest, IsConfiguredByEachOfTheFlagsThatAskForUnits) {
   EXPECT_FALSE(module->configured()) << "how, but not whether";
 }
 
+// It was tried for ever, in vain.
+TEST_F(SystemdModuleTest, ABusThatCannotBeReachedByAnyTransportIsRefused) {
+  for (const char* bad : {"garbage:x", "unix", "", "unix:/run/bus", ";"}) {
+    const auto done = set(*module, {{"systemd-bus", bad}});
+    ASSERT_FALSE(done) << bad;
+    EXPECT_EQ(done.error().fault, Fault::Leave);
+    EXPECT_NE(done.error().message.find("unix:path="), std::string::npos) << done.error().message;
+  }
+  for (const char* good :
+       {"unix:path=/x", "unix:abstract=x", "tcp:host=127.0.0.1,port=1", "autolaunch:;unix:path=/x"}) {
+    EXPECT_TRUE(set(*module, {{"systemd-bus", good}})) << good;
+  }
+}
+
 TEST_F(SystemdModuleTest, TheOwnerIsThisHostAndAUsersIsAnother) {
   ASSERT_TRUE(set(*module, {{"systemd", "true"}}));
   const auto owner = module->default_owner();

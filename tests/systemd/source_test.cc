@@ -9,11 +9,14 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
+#include <fstream>
 #include <functional>
 #include <iostream>
 #include <map>
 #include <stop_token>
 #include <thread>
+#include <utility>
 
 #include "support/systemd.h"
 
@@ -119,6 +122,120 @@ TEST_F(SystemdSourceTest, ItsOwnQuestionsAreNoNewsToIt) {
     return update ? std::string("an update") : update.error().message;
   });
   EXPECT_EQ(said, "stopped") << "nothing happened in two seconds";
+}
+
+// A word to the host's systemd, from inside.
+void tell(const std::string& method) {
+  const std::string call =
+      "busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager " + method +
+      " >/dev/null";
+  if (std::system(call.c_str()) != 0) std::cerr << call << " failed\n";
+}
+
+// "id:port" of what is registered, "-id" of what has ended, "?id" of what is in doubt; without the machine.
+std::string told(const Slice& slice) {
+  std::string out;
+  for (std::size_t i = 0; i < slice.instances.size(); ++i) {
+    const Instance each = slice.instances.at(i);
+    out += each.id.substr(33) + ":" + (each.ports.empty() ? "" : std::to_string(each.ports[0].number)) + " ";
+  }
+  for (const std::string& id : slice.ended) out += "-" + id.substr(33) + " ";
+  for (const std::string& id : slice.doubtful) out += "?" + id.substr(33) + " ";
+  return out;
+}
+
+// Broken, deleted and masked files of units that run: their services were removed as absent when muster was restarted.
+TEST_F(SystemdSourceTest, WhatRunsThoughSystemdCouldNotLoadItTodayIsInDoubt) {
+  const SystemdHost host(kMachine);
+  const std::string text = "[Service]\nExecStart=/bin/sleep 1000\n[X-Consul]\nPort=80\n[X-Consul:admin]\nPort=81\n";
+  for (const char* unit : {"broken.service", "gone.service"}) {
+    host.write_unit(unit, text);
+    host.ctl({"start", unit});
+  }
+  host.write_unit("broken.service", "[Service]\n[X-Consul]\nPort=80\n");
+  host.remove_unit("gone.service");
+  host.ctl({"daemon-reload"});
+  const std::string said = inside(host, [] {
+    const auto update = make_source(settings())->next({});
+    return update ? told(*update->slices.at(0).slice) : update.error().message;
+  });
+  EXPECT_EQ(said, "?broken.service ?broken.service/ ?gone.service ?gone.service/ ");
+}
+
+TEST_F(SystemdSourceTest, WhatNarrowerPatternsLeaveOutHasEnded) {
+  const SystemdHost host(kMachine);
+  for (const char* unit : {"web.service", "db.service", "plain.service"}) {
+    const bool plain = std::string(unit) == "plain.service";
+    host.write_unit(unit, std::string("[Service]\nExecStart=/bin/sleep 1000\n") +
+                              (plain ? "" : "[X-Consul]\nPort=80\n[X-Consul:admin]\nPort=81\n"));
+    host.ctl({"start", unit});
+  }
+  const std::string said = inside(host, [] {
+    SourceSettings narrow = settings();
+    narrow.patterns = {"web*"};
+    const auto update = make_source(narrow)->next({});
+    return update ? told(*update->slices.at(0).slice) : update.error().message;
+  });
+  EXPECT_EQ(said, "web.service:80 web.service/admin:81 -db.service -db.service/admin ");
+}
+
+// The port of a socket was asked for once, and only where the file had the very word.
+TEST_F(SystemdSourceTest, ASocketThatListensElsewhereAfterAReloadIsAskedForAgain) {
+  const SystemdHost host(kMachine);
+  host.write_unit("web.socket", "[Socket]\nListenStream=127.0.0.1:7001\n");
+  host.write_unit("web.service",
+                  "[Service]\nExecStart=/bin/sleep 1000\nEnvironment=CONSUL_PORT=socket CONSUL_NAME=web\n");
+  host.ctl({"start", "web.socket"});
+  host.ctl({"start", "web.service"});
+  const std::string said = inside(host, [] {
+    const auto source = make_source(settings());
+    const auto before = source->next({});
+    if (!before) return before.error().message;
+    std::ofstream("/run/systemd/system/web.socket") << "[Socket]\nListenStream=127.0.0.1:7002\n";
+    tell("Reload");
+    const auto after = source->next({});
+    return after ? told(*before->slices.at(0).slice) + told(*after->slices.at(0).slice) : after.error().message;
+  });
+  EXPECT_EQ(said, "web.service:7001 web.service:7002 ");
+}
+
+// Both are deactivating without a failure; the one has a job, the other comes back, and was deregistered each time.
+TEST_F(SystemdSourceTest, AStopIsKnownByItsJobAndAnExitByHavingNone) {
+  const SystemdHost host(kMachine);
+  host.write_unit("stopped.service",
+                  "[Service]\nExecStart=/bin/sleep 1000\nExecStop=/bin/sleep 30\n[X-Consul]\nPort=80\n");
+  host.write_unit("comes-back.service",
+                  "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sleep 0.5\nExecStop=/bin/sleep 0.7\n"
+                  "Restart=always\nRestartSec=100ms\n[X-Consul]\nPort=81\n");
+  for (const char* unit : {"stopped.service", "comes-back.service"}) host.ctl({"start", unit});
+  const std::string said = inside(host, [] {
+    const auto source = make_source(settings());
+    std::string states;
+    bool over = false;
+    std::size_t changes = 0;
+    std::string last;
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (std::chrono::steady_clock::now() < until && !(over && changes > 6)) {
+      const auto update = source->next({});
+      if (!update) return update.error().message;
+      const Slice& slice = *update->slices.at(0).slice;
+      const std::string now = told(slice);
+      if (now.find("-comes-back") != now.npos) return "it ended by itself: " + now;
+      std::string status = "?";
+      for (std::size_t i = 0; i < slice.instances.size(); ++i) {
+        const Instance each = slice.instances.at(i);
+        if (each.id.ends_with("/comes-back.service")) status = each.checks.at(0).status;
+      }
+      changes += std::exchange(last, status) != status ? 1 : 0;
+      if (!over && states.empty() && now.starts_with("comes-back.service:81 stopped.service:80 ")) {
+        states = "both, ";
+        tell("StopUnit ss stopped.service replace");
+      }
+      over = over || now.find("-stopped.service") != now.npos;
+    }
+    return states + (over ? "one has ended, " : "none has ended, ") + (changes > 6 ? "one comes and goes" : "");
+  });
+  EXPECT_EQ(said, "both, one has ended, one comes and goes");
 }
 
 }  // namespace
