@@ -9,6 +9,7 @@ namespace {
 using What = units::Verdict::What;
 
 constexpr std::chrono::hours kMemory{1};
+constexpr std::uint8_t kDistance = 1;  // what the host itself says counts for more
 
 units::UnitText text_of(const UnitRow& row) {
   units::UnitText out;
@@ -130,7 +131,7 @@ void Ledger::draw(Draft& draft, const std::string& machine_id, Seen& seen, What 
   const auto ip = machines_.find(machine_id);
   const bool local = !settings_.local.id.empty();
   const units::InstancePolicy policy{"fleet", settings_.check_ttl, local || ip == machines_.end() ? "" : ip->second.ip,
-                                     1};
+                                     kDistance};
   for (const Instance& each : units::make_instances(seen.config, seen.state, on, policy, what == What::Maintain)) {
     slice.instances.add(each);
   }
@@ -226,6 +227,7 @@ Update Ledger::fold(const Snapshot& snapshot, Time now) {
     slice.instances.seal();
     tidy(slice.doubtful);
     recall(id, slice, now);
+    slice.distance = kDistance;
     slice.complete = snapshot.whole && !blind && (!gone || settings_.lost == Lost::Remove);
     out.slices.push_back({where, draft.slice});
   }

@@ -76,6 +76,7 @@ TEST_F(FleetLedger, AUnitIsRegisteredAtTheMachineThatRunsIt) {
   const Instance instance = slice("m1")->instances.at(0);
   EXPECT_EQ(instance.key, "m1/web.service");
   EXPECT_EQ(instance.distance, 1);
+  EXPECT_EQ(slice("m1")->distance, 1) << "an end that fleet tells counts for less than the host's own word";
   EXPECT_EQ(instance.ports.at(0).number, 80);
 }
 
