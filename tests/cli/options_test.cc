@@ -145,6 +145,7 @@ TEST(Options, EveryFlagReachesItsSetting) {
   expected.service_tags = {"a", "b"};
   expected.service_id_prefix = "pre";
   expected.enable_script_checks = true;
+  expected.ttl_floor = 3 * made.options.run.audit_interval;
   EXPECT_EQ(made.options.rules, expected);
   EXPECT_TRUE(made.options.run.once);
   EXPECT_TRUE(made.options.run.dry_run);
