@@ -22,6 +22,8 @@ using Ids = std::vector<std::string>;
 
 constexpr milliseconds kSubscription{600'000};  // a subscription does not see namespaces that are newer than it
 constexpr milliseconds kStreamRetry{60'000};    // longest pause before the next try
+constexpr milliseconds kFirstBeat{200};         // it comes at once, where it comes
+constexpr milliseconds kGlance{100};            // between two looks at a stream that is opening
 constexpr milliseconds kBetweenSweeps{1'000};   // where every change of the cluster begins one
 constexpr milliseconds kLongestWait{300'000};   // Nomad's own limit of a blocking query
 constexpr std::size_t kOneByOne = 2;            // more news than this of one node are read as its list
@@ -56,6 +58,7 @@ class ClusterSource final : public Source {
   std::optional<Result<Update>> step(const std::stop_token& stop) {
     if (Clock::now() >= sweep_at_) return sweep(stop);
     Clock::time_point until = std::min(sweep_at_, stream_.is_open() ? resubscribe_at_ : stream_at_);
+    if (stream_.is_opening()) until = std::min(sweep_at_, Clock::now() + kGlance);
     for (const std::string& id : timed_) until = std::min(until, nodes_.at(id)->due().value_or(until));
     if (stream_.is_open()) {
       if (stream_.wait(until, stop)) return on_events(stop);
@@ -65,25 +68,30 @@ class ClusterSource final : public Source {
     return on_time(stop);
   }
 
-  // A subscription must stand before the list is read, or changes between the two are seen by neither.
+  // A subscription must stand before the list is read, or changes between the two are seen by neither. Until its
+  // heart beats, which may be never, polls and times go on as without one.
   void keep_stream(const std::stop_token& stop) {
-    if (stream_.is_open() && Clock::now() < resubscribe_at_) return;
-    if (!stream_.is_open() && Clock::now() < stream_at_) return;
-    const Result<void> opened = stream_.open(reader_.client(), stop);
+    if (stream_.is_opening()) return settle_stream(Clock::now(), stop);
+    if (Clock::now() < (stream_.is_open() ? resubscribe_at_ : stream_at_)) return;
+    const Result<void> begun = stream_.begin(reader_.client(), stop);
     if (stop.stop_requested()) return;
-    if (opened) {
-      reader_.client().drop();
-      stream_backoff_.reset();
-      if (!streaming_) log::info("source", {{"source", "nomad"}, {"events", "followed"}});
-      resubscribe_at_ = Clock::now() + jittered(kSubscription);
-      sweep_at_ = Clock::now();
-    } else {
-      lost_stream(opened.error());
-    }
-    streaming_ = opened.has_value();
+    if (!begun) return lost_stream(begun.error());
+    settle_stream(Clock::now() + kFirstBeat, stop);
   }
 
-  // Once a change, not once a try.
+  void settle_stream(Clock::time_point until, const std::stop_token& stop) {
+    const std::optional<Result<void>> opened = stream_.opened(reader_.client(), until, stop);
+    if (!opened || stop.stop_requested()) return;
+    if (!*opened) return lost_stream(opened->error());
+    reader_.client().drop();
+    stream_backoff_.reset();
+    if (!streaming_) log::info("source", {{"source", "nomad"}, {"events", "followed"}});
+    resubscribe_at_ = Clock::now() + jittered(kSubscription);
+    sweep_at_ = Clock::now();
+    streaming_ = true;
+  }
+
+  // Once a change, not once a try. What was denied stays so for a while.
   void lost_stream(const Error& error) {
     if (streaming_ || !told_) {
       log::warn(
@@ -92,7 +100,8 @@ class ClusterSource final : public Source {
     }
     told_ = true;
     streaming_ = false;
-    stream_at_ = Clock::now() + std::min(stream_backoff_.next() * 2, kStreamRetry);
+    const bool denied = error.fault == Fault::Keep;
+    stream_at_ = Clock::now() + (denied ? jittered(kStreamRetry) : std::min(stream_backoff_.next() * 2, kStreamRetry));
   }
 
   // Without a stream: any change of any allocation begins a sweep.

@@ -95,6 +95,11 @@ void Followed::fold(const Allocation& allocation, bool again, Reader& reader, co
   if (++look.tries > kLooks) late_.erase(allocation.id);
 }
 
+void Followed::end(const std::string& id) {
+  ledger_.end(id);
+  late_.erase(id);
+}
+
 // False: what is missing may be there all the same.
 Result<bool> Followed::account(const std::vector<std::string>& missing, Reader& reader, const std::stop_token& stop,
                                std::vector<Rejection>& rejections) {
@@ -102,7 +107,7 @@ Result<bool> Followed::account(const std::vector<std::string>& missing, Reader& 
     Result<Found> found = reader.allocation(id, stop);
     if (!found) return tl::unexpected(found.error());
     if (found->gone) {
-      ledger_.end(id);
+      end(id);
     } else if (found->allocation) {
       fold(*found->allocation, false, reader, stop, rejections);
     } else {
@@ -139,7 +144,7 @@ Result<void> Followed::take(const std::string& id, bool again, Reader& reader, s
                             std::vector<Rejection>& rejections) {
   Result<Found> found = reader.allocation(id, stop);
   if (!found) return tl::unexpected(found.error());
-  if (found->gone) ledger_.end(id);
+  if (found->gone) end(id);
   if (found->allocation) fold(*found->allocation, again, reader, stop, rejections);
   return {};
 }
@@ -147,14 +152,13 @@ Result<void> Followed::take(const std::string& id, bool again, Reader& reader, s
 Result<void> Followed::look_again(Reader& reader, std::stop_token stop, std::vector<Rejection>& rejections) {
   const Ledger::Time now = std::chrono::steady_clock::now();
   std::vector<std::string> ids;
-  for (const auto& [id, late] : late_) {
-    if (late.at <= now) ids.push_back(id);
+  for (auto& [id, late] : late_) {
+    if (late.at > now) continue;
+    ids.push_back(id);
+    late.at = now + kLongest;  // fold says otherwise of what can be read: what stays in the past is asked for at once
   }
   for (const std::string& id : ids) {
-    if (auto taken = take(id, true, reader, stop, rejections); !taken) {
-      late_[id].at = now + kLongest;
-      return taken;
-    }
+    if (auto taken = take(id, true, reader, stop, rejections); !taken) return taken;
   }
   return {};
 }

@@ -53,7 +53,7 @@ class Followed {
   // One of them, read by its id; `again`: also when it is no news.
   Result<void> take(const std::string& id, bool again, Reader& reader, std::stop_token stop,
                     std::vector<Rejection>& rejections);
-  // Native services that were not there yet.
+  // Native services that were not there yet. What cannot be read now, or may not be seen, is asked for again in 30 s.
   Result<void> look_again(Reader& reader, std::stop_token stop, std::vector<Rejection>& rejections);
   std::optional<Time> due() const;
 
@@ -65,6 +65,7 @@ class Followed {
 
   void fold(const Allocation& allocation, bool again, Reader& reader, const std::stop_token& stop,
             std::vector<Rejection>& rejections);
+  void end(const std::string& id);
   Node whole_node(const Allocation& allocation, Reader& reader, const std::stop_token& stop) const;
   Result<bool> account(const std::vector<std::string>& missing, Reader& reader, const std::stop_token& stop,
                        std::vector<Rejection>& rejections);

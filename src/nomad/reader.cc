@@ -102,12 +102,13 @@ Result<Found> Reader::allocation(const std::string& id, std::stop_token stop) {
   const std::string path = "/v1/allocation/" + net::escape(id);
   const Result<Answer> answer = client_.get(path, stop);
   if (!answer) return tl::unexpected(answer.error());
-  // An allocation that we may not see is `Unknown allocation`, and not a 404.
-  if (answer->status == 404 && answer->body.find("alloc not found") != std::string::npos) {
-    return Found{std::nullopt, true};
+  const auto says = [&](const char* words) { return answer->body.find(words) != std::string::npos; };
+  if (answer->status == 404 && says("alloc not found")) return Found{std::nullopt, true};
+  if (answer->status != 200) {
+    // An allocation that we may not see is `Unknown allocation`, and not a 404.
+    if (answer->status == 403 || says("Unknown allocation")) return Found{};
+    return client_.refusal(path, *answer);
   }
-  if (answer->body.find("Unknown allocation") != std::string::npos || answer->status == 403) return Found{};
-  if (answer->status != 200) return client_.refusal(path, *answer);
   Result<Allocation> decoded = decode_allocation(answer->body, pool_);
   if (!decoded) return fail(decoded.error().fault, path + ": " + decoded.error().message);
   if (off_limits(settings_, *decoded)) return Found{};

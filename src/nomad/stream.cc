@@ -4,23 +4,26 @@
 #include <array>
 #include <utility>
 
+#include "nomad/rights.h"
+
 namespace muster::nomad {
 namespace {
 
 using std::chrono::milliseconds;
 
+constexpr char kPath[] = "/v1/event/stream";
 constexpr milliseconds kSilence{75'000};
 constexpr std::size_t kLongestLine = 64u << 20;  // one raft entry may stop thousands of allocations
 
 }  // namespace
 
-Result<void> EventStream::open(Client& client, std::stop_token stop) {
+Result<void> EventStream::begin(Client& client, std::stop_token stop) {
   close();
-  path_ = "/v1/event/stream";
-  for (const char* topic : {"Allocation", "Service", "Node"}) add_query(path_, "topic", topic);
-  add_query(path_, "index", "0");
-  add_query(path_, "namespace", settings_.ns);
-  Result<net::HttpStream> stream = net::HttpStream::open(client.request(path_), client.options(), stop);
+  std::string path = kPath;
+  for (const char* topic : {"Allocation", "Service", "Node"}) add_query(path, "topic", topic);
+  add_query(path, "index", "0");
+  add_query(path, "namespace", settings_.ns);
+  Result<net::HttpStream> stream = net::HttpStream::open(client.request(path), client.options(), stop);
   if (!stream) return tl::unexpected(stream.error());
   if (const int status = stream->status(); status != 200) {
     std::array<char, 200> said{};
@@ -28,39 +31,56 @@ Result<void> EventStream::open(Client& client, std::stop_token stop) {
     Answer answer;
     answer.status = status;
     answer.body.assign(said.data(), size.value_or(0));
-    return client.refusal(path_, answer);
+    return client.refusal(path, answer);
   }
   stream_.emplace(*std::move(stream));
   heard_ = Clock::now();
-  auto beats = await_heartbeat(client, stop);
-  if (!beats) close();
-  return beats;
-}
-
-Result<void> EventStream::await_heartbeat(Client& client, const std::stop_token& stop) {
-  const Clock::time_point until = Clock::now() + settings_.timeout;
-  while (buffer_.find('\n') == std::string::npos) {
-    if (!stream_->wait(until, stop)) return fail(Fault::Retry, path_ + ": no heartbeat after the subscription");
-    if (auto filled = fill(stop); !filled) return tl::unexpected(denied(client, stop));
-  }
+  opening_ = true;
   return {};
 }
 
-Error EventStream::denied(Client& client, const std::stop_token& stop) const {
-  std::string path = "/v1/allocations";
-  add_query(path, "namespace", settings_.ns);
+std::optional<Result<void>> EventStream::opened(Client& client, Clock::time_point until, std::stop_token stop) {
+  const Clock::time_point patience = heard_ + settings_.timeout;
+  std::string why;
+  if (stream_->wait(std::min(until, patience), stop)) {
+    if (!fill(stop)) why = "closed before its first heartbeat";
+  } else if (Clock::now() >= patience) {
+    why = "no heartbeat within " + std::to_string(settings_.timeout.count()) + " ms";
+  }
+  if (stop.stop_requested()) return std::nullopt;
+  if (!why.empty()) {
+    close();
+    return tl::unexpected(denied(why, client, stop));
+  }
+  if (buffer_.find('\n') == std::string::npos) return std::nullopt;
+  opening_ = false;
+  return Result<void>{};
+}
+
+// A list of nodes without node:read is 403; one of allocations is only shorter.
+Error EventStream::denied(const std::string& what, Client& client, const std::stop_token& stop) const {
+  std::string path = "/v1/nodes";
   add_query(path, "per_page", "1");
-  const Result<Answer> probe = client.get(path, stop);
-  if (!probe) return probe.error();
-  if (probe->status != 200) return client.refusal(path, *probe).value();
-  return {Fault::Retry,
-          "/v1/event/stream: closed before its first heartbeat, while lists answer; either the token lacks read-job in "
-          "some namespace or node:read, or the servers have enable_event_broker=false"};
+  const Result<Answer> nodes = client.get(path, stop);
+  if (!nodes) return nodes.error();
+  const Result<Sight> sight = read_sight(client, settings_.ns, stop);
+  if (!sight) return sight.error();
+  const std::string begin = kPath + (": " + what);
+  if (nodes->status == 403) return {Fault::Keep, begin + ": the token lacks node:read"};
+  if (nodes->status != 200) return client.refusal(path, *nodes).value();
+  if (*sight == Sight::All) {
+    return {Fault::Keep, begin +
+                             ", while the token sees everything: the servers have enable_event_broker=false, or "
+                             "are older than 1.9.6 and refuse the identity of a task"};
+  }
+  return {Fault::Keep, begin + ": the token lacks read-job in " +
+                           (settings_.ns == "*" ? "some namespace" : "namespace " + settings_.ns)};
 }
 
 void EventStream::close() {
   stream_.reset();
   buffer_.clear();
+  opening_ = false;
 }
 
 bool EventStream::wait(Clock::time_point until, std::stop_token stop) {

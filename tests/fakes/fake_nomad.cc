@@ -238,6 +238,9 @@ HttpReply FakeNomad::State::answer(const HttpRequest& request) {
     --quirks.resets;
     return {.manner = Manner::Reset};
   }
+  const std::string region = value(request, "region");
+  if (!region.empty() && region != quirks.region && request.path != "/v1/agent/self")
+    return text(500, "No path to region");
   const std::uint64_t since = number(value(request, "index"));
   const bool blocks = since > 0 && request.path != "/v1/event/stream" && index_of(request) <= since;
   if (!blocks) return route(request);
@@ -254,6 +257,7 @@ HttpReply FakeNomad::State::route(const HttpRequest& request) {
     return one(path.substr(15, 36), path.substr(std::min<std::size_t>(path.size(), 51)));
   if (path == "/v1/agent/self")
     return proper({{"stats", {{"client", {{"node_id", nodes.empty() ? "" : nodes.begin()->first}}}}}}, index);
+  if (quirks.nodes_denied && path.starts_with("/v1/node")) return text(403, "Permission denied");
   if (path == "/v1/nodes") {
     json out = json::array();
     for (const auto& [id, node] : nodes) out.push_back(node_of(node, false));
@@ -341,9 +345,10 @@ HttpReply FakeNomad::State::stream(const HttpRequest&) {
       break;
     case Framing::OldProtocol:
     case Framing::UntilEof:
+    case Framing::Silent:
       break;
   }
-  const bool early = quirks.framing == Framing::ClosedEarly;
+  const bool early = quirks.framing == Framing::ClosedEarly || quirks.framing == Framing::Silent;
   if (!early) streams[id] = false;
   const std::string line = quirks.framing == Framing::OldProtocol ? "HTTP/0.0 200 OK\r\n" : "HTTP/1.1 200 OK\r\n";
   return {.status = 200,

@@ -54,6 +54,7 @@ enum class Framing : std::uint8_t {
   Denied,       // 403
   ClosedEarly,  // from 1.11.2 on, where 403 is meant: 200, and the end
   Off,          // 500: no event broker
+  Silent,       // 2.0.5, where 403 is meant: 200, and nothing more
 };
 
 struct NomadQuirks {
@@ -67,6 +68,8 @@ struct NomadQuirks {
   bool old = false;                // before 1.3: no paging, no services
   bool null_jobs = false;          // full allocations with Job: null
   int resets = 0;                  // so many requests are reset, as connections over the limit are
+  bool nodes_denied = false;       // 403 for nodes: a token without node:read
+  std::string region = "global";   // its own: of no other it knows a way to
 };
 
 // Thread: any.
