@@ -124,6 +124,8 @@ tl::unexpected<Error> Client::refusal(const std::string& path, const Answer& ans
   if (const std::string said = words(answer.body); !said.empty()) what += " " + said;
   if (answer.status == 401 || answer.status == 403)
     what += "; the token needs read-job in every namespace and node:read";
+  if (answer.body.find("No path to region") != std::string::npos)
+    what += "; give --nomad-region=NAME, that of the Nomad agent, which " + settings_.region + " is not";
   return fail(answer.status == 429 || answer.status >= 500 ? Fault::Retry : Fault::Keep, std::move(what));
 }
 

@@ -3,10 +3,18 @@
 #include <cstdlib>
 #include <utility>
 
+#include "core/text.h"
 #include "nomad/source.h"
 
 namespace muster::nomad {
 namespace {
+
+// It means another cluster on another machine: two of them would take each other's services for their own.
+bool names_no_cluster(const std::string& address) {
+  const std::string place = lower(address.substr(address.find("://") + 3));
+  return address.starts_with("unix:") || place.starts_with("127.") || place.starts_with("[::1]") ||
+         place == "localhost" || place.starts_with("localhost:");
+}
 
 class NomadModule final : public Module {
  public:
@@ -25,7 +33,15 @@ class NomadModule final : public Module {
   }
 
   Result<std::string> default_owner() const override {
-    return complete(settings_, get_).map([](const NomadSettings& settings) { return owner_of(settings); });
+    const Result<NomadSettings> settings = complete(settings_, get_);
+    if (!settings) return tl::unexpected(settings.error());
+    const std::string& address = settings->addresses.front();
+    if (settings->scope == Scope::Cluster && settings->cluster.empty() && names_no_cluster(address)) {
+      return fail(Fault::Leave, "--nomad-scope=cluster at " + address +
+                                    ": other clusters have this address too; give --nomad-cluster=NAME, or "
+                                    "--owner=NAME, to tell this one from them");
+    }
+    return owner_of(*settings);
   }
 
   Result<NomadSettings> settings() const { return complete(settings_, get_); }

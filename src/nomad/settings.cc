@@ -17,6 +17,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr char kDefaultAddress[] = "http://127.0.0.1:4646";
+constexpr char kDefaultRegion[] = "global";  // Nomad's own
 
 Result<std::string> parse_address(std::string text) {
   while (text.size() > 1 && text.ends_with('/') && !text.ends_with("//")) text.pop_back();
@@ -118,14 +119,18 @@ void add_places(Flags& flags, NomadSettings& s) {
                  "(NOMAD_ADDR, the task's API socket)",
                  kDefaultAddress),
             s.addresses, parse_addresses);
-  flags.text(flag("nomad-region", "NAME", "region to follow (NOMAD_REGION); else that of the agent that answers"),
-             s.region);
+  flags.text(
+      flag("nomad-region", "NAME",
+           "region to follow, asked for in each request and part of --owner's default (NOMAD_REGION)", kDefaultRegion),
+      s.region);
   flags.text(
       flag("nomad-namespace", "NAME", "namespace to follow, * for all of them (NOMAD_NAMESPACE, not in a task)", "*"),
       s.ns);
   flags.text(flag("nomad-node-id", "ID", "node scope: whose allocations; else the agent that answers tells its own"),
              s.node_id);
-  flags.text(flag("nomad-cluster", "NAME", "what tells this cluster from others of its region, for --owner's default"),
+  flags.text(flag("nomad-cluster", "NAME",
+                  "what tells this cluster from others of its region, for --owner's default; needed in cluster scope "
+                  "where Nomad is asked by loopback or a socket"),
              s.cluster);
 }
 
@@ -244,6 +249,7 @@ Result<NomadSettings> complete(NomadSettings s, const GetEnv& get) {
   environment.token();
   if (auto fine = environment.verify(); !fine) return tl::unexpected(fine.error());
   environment.text("NOMAD_REGION", "nomad-region", s.region);
+  if (s.region.empty()) s.region = kDefaultRegion;
   if (!environment.in_task()) environment.text("NOMAD_NAMESPACE", "nomad-namespace", s.ns);
   environment.text("NOMAD_CACERT", "nomad-ca-file", s.tls.ca_file);
   environment.text("NOMAD_CAPATH", "nomad-ca-path", s.tls.ca_path);
@@ -256,7 +262,7 @@ Result<NomadSettings> complete(NomadSettings s, const GetEnv& get) {
 }
 
 std::string owner_of(const NomadSettings& s) {
-  std::string owner = "nomad:" + (s.region.empty() ? "global" : s.region);
+  std::string owner = "nomad:" + s.region;
   if (!s.cluster.empty()) return owner + "/" + s.cluster;
   if (s.scope == Scope::Node || s.addresses.empty()) return owner;
   const std::string& address = s.addresses.front();

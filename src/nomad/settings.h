@@ -32,7 +32,7 @@ struct NomadSettings {
   Scope scope = Scope::None;
   // "http://h:p", "https://h:p" or "unix:///path"; more than one: the next is asked when one cannot be reached.
   std::vector<std::string> addresses;
-  std::string region;      // empty: that of the agent which answers
+  std::string region;      // part of each request, so that no other region answers; completed: never empty
   std::string ns = "*";    // Nomad's namespaces: "*" all
   std::string token;       // an ACL token or a workload identity
   std::string token_file;  // wins over `token`; read again at each use, since identities are renewed
@@ -62,7 +62,7 @@ using GetEnv = std::function<const char*(const char*)>;
 Result<NomadSettings> complete(NomadSettings settings, const GetEnv& get);
 
 // Region and cluster: "nomad:global", "nomad:eu/blue". The cluster is --nomad-cluster, else, in cluster scope, the
-// first address without its scheme. Of settings that are complete.
+// first address without its scheme, which must be one that no other cluster has too. Of settings that are complete.
 std::string owner_of(const NomadSettings& settings);
 
 }  // namespace muster::nomad

@@ -74,6 +74,7 @@ int run(const Size& size) {
               "peak MB", "anon MB");
   std::vector<std::string> flags{"--nomad-scope=cluster",
                                  "--nomad-address=" + world.nomad.url(),
+                                 "--nomad-cluster=bench",
                                  "--consul-port=" + std::to_string(world.port),
                                  "--audit-interval=24h",
                                  "--watch-agents=0",

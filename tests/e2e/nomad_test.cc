@@ -61,8 +61,12 @@ class NomadEndToEnd : public testing::TestWithParam<const char*> {
   }
   std::vector<std::string> flags(const std::string& nomad, const ConsulServer& consul,
                                  std::vector<std::string> more = {}) const {
-    std::vector<std::string> out{std::string("--nomad-scope=") + GetParam(), "--nomad-address=" + nomad,
-                                 "--consul-agent=" + consul.url(), "--audit-interval=1s", "--nomad-sweep=1s"};
+    std::vector<std::string> out{std::string("--nomad-scope=") + GetParam(),
+                                 "--nomad-address=" + nomad,
+                                 "--consul-agent=" + consul.url(),
+                                 "--audit-interval=1s",
+                                 "--nomad-sweep=1s",
+                                 "--nomad-cluster=lab"};
     out.insert(out.end(), more.begin(), more.end());
     return out;
   }

@@ -110,6 +110,8 @@ TEST(NomadSettings, TheOwnerIsRegionAndCluster) {
   NomadSettings settings;
   settings.addresses = {"http://nomad.example:4646"};
   settings.scope = Scope::Cluster;
+  settings.given = {"nomad-address"};
+  settings = complete(settings, from({})).value();
   EXPECT_EQ(owner_of(settings), "nomad:global/nomad.example:4646");
   settings.region = "eu";
   settings.cluster = "blue";
@@ -117,6 +119,25 @@ TEST(NomadSettings, TheOwnerIsRegionAndCluster) {
   settings.cluster.clear();
   settings.scope = Scope::Node;  // whose address is that of its own machine
   EXPECT_EQ(owner_of(settings), "nomad:eu");
+}
+
+// Two clusters, each asked at 127.0.0.1 on its own machine, had one owner, and each removed the other's services.
+TEST(NomadModule, AnAddressThatEveryClusterHasNamesNoOwner) {
+  const Environment none;
+  for (const char* address :
+       {"http://127.0.0.1:4646", "https://localhost:4646", "http://[::1]:4646", "unix:///secrets/api.sock"}) {
+    const auto module = make_module(from(none));
+    FlagGroup flags = module->flags();
+    ASSERT_TRUE(set(flags, "nomad-scope", "cluster"));
+    ASSERT_TRUE(set(flags, "nomad-address", address));
+    const Result<std::string> owner = module->default_owner();
+    ASSERT_FALSE(owner) << address;
+    EXPECT_EQ(owner.error().fault, Fault::Leave);
+    EXPECT_NE(owner.error().message.find("--nomad-cluster=NAME"), std::string::npos);
+    EXPECT_NE(owner.error().message.find(address), std::string::npos);
+    ASSERT_TRUE(set(flags, "nomad-cluster", "main"));
+    EXPECT_EQ(module->default_owner(), "nomad:global/main");
+  }
 }
 
 TEST(NomadModule, TheEnvironmentAloneAsksForNothing) {

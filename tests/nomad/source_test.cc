@@ -230,6 +230,29 @@ TEST_P(NomadSourceTest, ALateRegistrationOfNomadsOwnIsTakenUp) {
   EXPECT_TRUE(eventually([&] { return instance(id)->tags == std::vector<std::string>{"final"}; }));
 }
 
+// An allocation whose look was due, and that was no longer shown, was asked for without a pause: 580 times a second.
+TEST_P(NomadSourceTest, OneThatIsNoLongerShownWhileWeWaitForItsServicesIsNotAskedForWithoutAPause) {
+  const std::string id = start({.id = "", .node = "", .ns = "prod", .registered = false});
+  settings_.sweep = std::chrono::hours(1);
+  run();
+  ASSERT_TRUE(eventually([&] { return has(id) && complete(); }));
+  const std::string path = "/v1/allocation/" + id;
+  nomad_.quirks([](NomadQuirks& q) { q.hidden = {"prod"}; });
+  const std::uint64_t before = nomad_.requests(path);
+  ASSERT_TRUE(eventually([&] { return nomad_.requests(path) > before; }));
+  std::this_thread::sleep_for(milliseconds(500));  // in which the loop asked hundreds of times
+  EXPECT_LE(nomad_.requests(path), before + 3);
+  EXPECT_TRUE(has(id) && !ended(id));
+  nomad_.quirks([](NomadQuirks& q) { q.hidden.clear(); });
+}
+
+// The words of a refusal in the job of an allocation, read before the status, kept it from ever being registered.
+TEST_P(NomadSourceTest, AJobMayHoldTheWordsOfARefusal) {
+  const std::string id = start({.id = "", .node = "", .tags = {"Unknown allocation", "alloc not found"}});
+  run();
+  EXPECT_TRUE(eventually([&] { return has(id); }));
+}
+
 // Nothing wakes a node's query when its client has registered the promoted canary anew.
 TEST_P(NomadSourceTest, APromotedCanaryGetsItsTagsOnceItsClientHasActed) {
   const std::string id = start({.id = "", .node = "", .tags = {"v2"}, .canary_tags = {"canary"}, .canary = true});
@@ -242,6 +265,20 @@ TEST_P(NomadSourceTest, APromotedCanaryGetsItsTagsOnceItsClientHasActed) {
   ASSERT_TRUE(later(1));
   nomad_.change(id, [](NomadAllocation& each) { each.stale_tags.clear(); });
   EXPECT_TRUE(eventually([&] { return instance(id)->tags == std::vector<std::string>{"v2"}; }));
+}
+
+// The default owner said nomad:global of whatever region the agent was in: two regions shared it.
+TEST_P(NomadSourceTest, AnAgentOfAnotherRegionIsNotFollowedAndTheErrorNamesTheFlag) {
+  start();
+  nomad_.quirks([](NomadQuirks& q) { q.region = "eu"; });
+  settings_.given = {"nomad-address"};
+  settings_ = nomad::complete(settings_, [](const char*) -> const char* { return nullptr; }).value();
+  run();
+  ASSERT_TRUE(later(1));
+  const std::lock_guard lock(mutex_);
+  EXPECT_TRUE(slices_.empty() && updates_ == 0);
+  ASSERT_FALSE(errors_.empty());
+  EXPECT_NE(errors_[0].find("--nomad-region=NAME"), std::string::npos) << errors_[0];
 }
 
 TEST_P(NomadSourceTest, AStopEndsTheWaitAtOnce) {
@@ -324,6 +361,28 @@ TEST_P(ClusterScopeTest, WithoutAStreamBlockingQueriesTakeItsPlace) {
     thread_.join();
     slices_.clear();
   }
+}
+
+// Each try to subscribe held everything up for ten seconds, and a stop was handled when its process was long dead.
+TEST_P(ClusterScopeTest, PollsAndTimesGoOnWhileASubscriptionIsAnsweredByNothing) {
+  nomad_.quirks([](NomadQuirks& q) { q.framing = Framing::Silent; });
+  settings_.sweep = settings_.timeout = std::chrono::hours(1);
+  const std::string id = start({.id = "", .node = "", .shutdown_delay_ms = 200});
+  run();
+  ASSERT_TRUE(eventually([&] { return has(id) && complete(); }));
+  nomad_.stop(id);
+  EXPECT_TRUE(eventually([&] { return ended(id); }));
+  EXPECT_EQ(nomad_.requests("/v1/event/stream"), 1U) << "all of it in the wait for the first heartbeat";
+}
+
+// A subscription that is denied was tried again after half a second, and each try held everything up.
+TEST_P(ClusterScopeTest, WhatIsDeniedIsNotAskedForAgainSoon) {
+  nomad_.quirks([](NomadQuirks& q) { q.framing = Framing::Silent; });
+  settings_.timeout = milliseconds(400);
+  run();
+  ASSERT_TRUE(eventually([&] { return complete() && nomad_.requests("/v1/event/stream") == 1; }));
+  ASSERT_TRUE(later(8)) << "sweeps of 0.3 s: beyond the wait for a heartbeat and the first pauses of before";
+  EXPECT_EQ(nomad_.requests("/v1/event/stream"), 1U);
 }
 
 TEST_P(ClusterScopeTest, EventsThatAreLostAreMadeUpForByTheNextSweep) {
