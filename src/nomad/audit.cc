@@ -93,7 +93,11 @@ class Auditor {
     }
     const Backing& backing = found->second;
     if (backing.gone) {
-      return add(held, Verdict::Gone, "Nomad has no allocation " + alloc_id, std::nullopt, of_this_cluster);
+      const std::string host(value_of(held.service.meta, kMetaHost));
+      const bool foreign = !theirs(held.service) && !of_this_cluster;
+      return add(held, Verdict::Gone,
+                 "Nomad has no allocation " + alloc_id + (foreign ? ", and no node " + host + ", where it ran" : ""),
+                 std::nullopt, of_this_cluster);
     }
     switch (phase_of(*backing.allocation)) {
       case Phase::Ended:
@@ -190,22 +194,34 @@ std::string allocation_behind(const ActualService& service, std::string_view own
 }
 
 std::vector<Finding> audit(const std::vector<Held>& held, const std::map<std::string, Backing>& backings,
-                           const std::set<std::string>& clients, std::string_view owner,
-                           const ServiceSettings& settings, Clock::time_point now) {
+                           const KnownNodes& nodes, std::string_view owner, const ServiceSettings& settings,
+                           Clock::time_point now) {
   Auditor auditor(backings, settings, now);
-  const std::set<AgentKey> of_clients = agents_of(clients, held);
+  const std::set<AgentKey> of_clients = agents_of(nodes.addresses, held);
   std::map<std::string, const Held*> first;  // by service id
   for (const Held& each : held) {
     const std::string alloc_id = allocation_behind(each.service, owner);
     if (alloc_id.empty()) continue;
-    auditor.judge(each, alloc_id, !theirs(each.service) || of_clients.contains(each.agent));
+    const bool known = theirs(each.service) ? of_clients.contains(each.agent)
+                                            : nodes.ids.contains(std::string(value_of(each.service.meta, kMetaHost)));
+    auditor.judge(each, alloc_id, known);
     const auto [at, added] = first.try_emplace(each.service.id, &each);
     if (!added && at->second->agent != each.agent) auditor.judge_duplicate(each, at->second->agent);
   }
   return auditor.take();
 }
 
-std::string text_of(const std::vector<Finding>& findings, std::size_t looked_at) {
+bool look_at(const ActualService& service, std::string_view owner, LookedAt& count) {
+  if (!allocation_behind(service, owner).empty()) {
+    ++count.registrations;
+    return true;
+  }
+  const std::string_view other = value_of(service.meta, kMetaOwner);
+  if (value_of(service.meta, kMetaSource) == "nomad" && other != owner) ++count.others[std::string(other)];
+  return false;
+}
+
+std::string text_of(const std::vector<Finding>& findings, const LookedAt& looked_at) {
   std::string out;
   std::size_t stale = 0;
   for (const Finding& each : findings) {
@@ -214,8 +230,13 @@ std::string text_of(const std::vector<Finding>& findings, std::size_t looked_at)
            age + (each.stale ? " (stale)" : "") + "\n";
     stale += each.stale ? 1 : 0;
   }
-  return out + std::to_string(looked_at) + " registrations of allocations, " + std::to_string(findings.size()) +
+  out += std::to_string(looked_at.registrations) + " registrations of allocations, " + std::to_string(findings.size()) +
          " findings, " + std::to_string(stale) + " proven stale\n";
+  for (const auto& [owner, count] : looked_at.others) {
+    out += "not looked at: " + std::to_string(count) +
+           " of another owner; give --owner=" + (printable(owner) ? owner : "NAME") + " to look at them\n";
+  }
+  return out;
 }
 
 }  // namespace muster::nomad

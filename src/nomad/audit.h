@@ -60,19 +60,34 @@ inline constexpr std::chrono::seconds kGrace{120};
 // owner and source are ours); empty: neither, and none of the audit's business.
 std::string allocation_behind(const ActualService& service, std::string_view owner);
 
+// What Nomad says of its nodes, those that are down too.
+struct KnownNodes {
+  std::set<std::string> ids;
+  std::set<std::string> addresses;  // of their clients
+};
+
 // `held`: everything that the agents hold, others' too. `backings`: by allocation id, for each that is behind
-// something; one that is absent counts as unseen. `clients`: addresses of this cluster's Nomad clients. Findings are
-// sorted by agent and id.
+// something; one that is absent counts as unseen. Findings are sorted by agent and id.
 //
 // Stale is what is proven to be so: its allocation is complete or failed, or, where Nomad has none of its id, it is of
-// this cluster beyond doubt: ours by its Meta, or Nomad's at an agent whose only Nomad client (`_nomad-client-...`) is
-// one of `clients`. Another cluster's allocations are 404 here, too. A lost one may run on behind a partition. Of
-// Nomad's registrations an address is only judged where it can be worked out without the driver.
+// this cluster beyond doubt: ours by its Meta and of one of `nodes` (two clusters may bear one owner), or Nomad's at an
+// agent whose only Nomad client (`_nomad-client-...`) is one of them. Another cluster's allocations are 404 here, too,
+// and so are its nodes. A lost one may run on behind a partition. Of Nomad's registrations an address is only judged
+// where it can be worked out without the driver.
 std::vector<Finding> audit(const std::vector<Held>& held, const std::map<std::string, Backing>& backings,
-                           const std::set<std::string>& clients, std::string_view owner,
-                           const ServiceSettings& settings, std::chrono::system_clock::time_point now);
+                           const KnownNodes& nodes, std::string_view owner, const ServiceSettings& settings,
+                           std::chrono::system_clock::time_point now);
+
+// So that "no findings" cannot mean that nothing was looked at.
+struct LookedAt {
+  std::size_t registrations = 0;              // of allocations: Nomad's own, and ours
+  std::map<std::string, std::size_t> others;  // of muster's for Nomad, by their owner, which is not ours: never stale
+};
+
+// Counts one registration in. True: there is an allocation behind it to ask for.
+bool look_at(const ActualService& service, std::string_view owner, LookedAt& count);
 
 // A line each, and a sum.
-std::string text_of(const std::vector<Finding>& findings, std::size_t looked_at);
+std::string text_of(const std::vector<Finding>& findings, const LookedAt& looked_at);
 
 }  // namespace muster::nomad

@@ -40,15 +40,14 @@ class Audit {
 
   void read_backings() {
     for (const Held& each : held_) {
+      if (!look_at(each.service, owner_, report_.looked_at)) continue;
       const std::string id = allocation_behind(each.service, owner_);
-      if (id.empty()) continue;
-      ++report_.looked_at;
       if (!backings_.contains(id)) backings_.emplace(id, read_backing(id));
     }
   }
 
-  AuditReport finish(const std::set<std::string>& clients, std::chrono::system_clock::time_point now) {
-    report_.findings = audit(held_, backings_, clients, owner_, settings_.services, now);
+  AuditReport finish(const KnownNodes& nodes, std::chrono::system_clock::time_point now) {
+    report_.findings = audit(held_, backings_, nodes, owner_, settings_.services, now);
     return std::move(report_);
   }
 
@@ -94,14 +93,15 @@ Result<AuditReport> read_audit(const NomadSettings& settings, Agents& agents, co
   const Result<std::vector<Node>> nodes = audit.nodes();
   if (!nodes) return tl::unexpected(nodes.error());
   std::set<AgentKey> keys;
-  std::set<std::string> clients;
+  KnownNodes known;
   for (const Node& node : *nodes) {
-    clients.insert(node.address);
+    known.ids.insert(node.id);
+    known.addresses.insert(node.address);
     if (AgentKey key = resolve(audit.host_of(node)); !key.url.empty()) keys.insert(std::move(key));
   }
   for (const AgentKey& key : keys) audit.read_agent(agents, key);
   audit.read_backings();
-  return audit.finish(clients, now);
+  return audit.finish(known, now);
 }
 
 std::vector<Repaired> repair(Agents& agents, const std::vector<Finding>& findings, std::stop_token stop) {

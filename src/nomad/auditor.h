@@ -16,7 +16,7 @@ namespace muster::nomad {
 
 struct AuditReport {
   std::vector<Finding> findings;
-  std::size_t looked_at = 0;        // registrations of allocations
+  LookedAt looked_at;
   std::vector<std::string> unread;  // agents and allocations that did not answer, for people: of these nothing is said
 };
 

@@ -49,12 +49,16 @@ struct World {
   }
   Held& add_ours(const std::string& service = "api:http") {
     Held& out = add("muster:nomad:" + std::string(kId) + ":" + service);
-    out.service.meta = {
-        {kMetaOwner, "prod"}, {kMetaSource, "nomad"}, {kMetaInstance, "nomad:" + std::string(kId) + ":" + service}};
+    out.service.meta = {{kMetaOwner, "prod"},
+                        {kMetaSource, "nomad"},
+                        {kMetaHost, "node-1"},
+                        {kMetaInstance, "nomad:" + std::string(kId) + ":" + service}};
     return out;
   }
 
-  std::vector<Finding> findings() const { return audit(held, {{kId, backing}}, {"10.0.0.11"}, "prod", {}, kNow); }
+  std::vector<Finding> findings() const {
+    return audit(held, {{kId, backing}}, {{"node-1"}, {"10.0.0.11"}}, "prod", {}, kNow);
+  }
   // The verdict on the one that is held; "fine" when there is none.
   std::string verdict() const {
     const std::vector<Finding> all = findings();
@@ -139,6 +143,18 @@ TEST(NomadAudit, AnAllocationThatNomadDoesNotHaveIsGone) {
   EXPECT_EQ(audit(world.held, {}, {}, "prod", {}, kNow).at(0).verdict, Verdict::Unseen);
 }
 
+// Two regions bore one owner by default, and the audit of one removed what ran in the other.
+TEST(NomadAudit, OfANodeThatThisClusterDoesNotKnowNothingIsProven) {
+  World world;
+  world.backing = {};
+  world.backing.gone = true;
+  world.add_ours().service.meta[kMetaHost] = "node-of-another-region";
+  EXPECT_EQ(world.verdict(), "gone");
+  EXPECT_NE(world.findings().at(0).detail.find("no node node-of-another-region"), std::string::npos);
+  world.held[0].service.meta.erase(kMetaHost);
+  EXPECT_EQ(world.verdict(), "gone");
+}
+
 TEST(NomadAudit, NothingIsSaidOfWhatComesGoesOrIsDisconnected) {
   for (const char* status : {"pending", "unknown"}) {
     World world;
@@ -205,10 +221,25 @@ TEST(NomadAudit, IsReadByPeople) {
   world.backing = {};
   world.backing.gone = true;
   world.add_ours();
-  EXPECT_EQ(text_of(world.findings(), 1),
+  EXPECT_EQ(text_of(world.findings(), {1, {}}),
             "http://10.0.0.11:8500  muster:nomad:5229c7f8-376b-3ccc-edd9-981e238f7033:api:http  gone: Nomad has no "
             "allocation 5229c7f8-376b-3ccc-edd9-981e238f7033 (stale)\n"
             "1 registrations of allocations, 1 findings, 1 proven stale\n");
+}
+
+// With the flags that were documented the owner was another than the shipped jobs': nothing was looked at, and all
+// well.
+TEST(NomadAudit, WhatAnotherOwnerHoldsIsCountedSoThatNoFindingsDoNotMeanThatAllIsWell) {
+  World world;
+  world.add_ours();
+  LookedAt looked_at;
+  for (const char* owner : {"nomad:global", "nomad:eu"}) EXPECT_FALSE(look_at(world.held[0].service, owner, looked_at));
+  EXPECT_TRUE(look_at(world.held[0].service, "prod", looked_at));
+  world.held[0].service.meta[kMetaSource] = "mesos";
+  EXPECT_FALSE(look_at(world.held[0].service, "nomad:eu", looked_at));
+  EXPECT_EQ(text_of({}, looked_at),
+            "1 registrations of allocations, 0 findings, 0 proven stale\n"
+            "not looked at: 2 of another owner; give --owner=prod to look at them\n");
 }
 
 }  // namespace

@@ -103,7 +103,7 @@ class NomadAuditorTest : public testing::Test {
 
 TEST_F(NomadAuditorTest, FindsWhatNoAllocationStandsBehindAndRepairRemovesThatAlone) {
   const AuditReport report = read();
-  EXPECT_EQ(report.looked_at, 3U);
+  EXPECT_EQ(report.looked_at.registrations, 3U);
   EXPECT_TRUE(report.unread.empty());
   EXPECT_EQ(stale(report), (std::set<std::string>{theirs(kOver), theirs(kCollected)}));
   EXPECT_EQ(agents_.all[key_].services().size(), 5U) << "to look is not to touch";
