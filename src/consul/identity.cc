@@ -90,9 +90,15 @@ class VerifiedAgent : public Agent {
 
 }  // namespace
 
+bool is_leaving(const Self& self) { return self.status == 2 || self.status == 3; }
+
 Result<Self> decode_self(std::string_view body) {
   const json self = json::parse(body, nullptr, false);
   Self out{text(self, {"Config", "NodeName"}), text(self, {"Config", "NodeID"}), text(self, {"Member", "Addr"})};
+  if (const auto member = self.find("Member"); member != self.end() && member->is_object()) {
+    const auto status = member->find("Status");
+    if (status != member->end() && status->is_number_integer()) out.status = status->get<int>();
+  }
   if (out.node.empty()) return fail(Fault::Retry, "GET /v1/agent/self: no Config.NodeName");
   return out;
 }

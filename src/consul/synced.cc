@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "consul/decode.h"
+#include "consul/identity.h"
 #include "consul/peer.h"
 #include "core/canary.h"
 #include "core/canonical.h"
@@ -39,6 +40,12 @@ std::string difference(const ActualService& here, const ActualService* there) {
   return "";
 }
 
+bool registers(const Plan& plan) {
+  return std::any_of(plan.actions.begin(), plan.actions.end(), [](const Action& action) {
+    return action.verb != Verb::Deregister && action.verb != Verb::DeregisterCheck;
+  });
+}
+
 class SyncedAgent : public Agent {
  public:
   SyncedAgent(std::unique_ptr<Agent> agent, Peer peer, Suspects& suspects, const Owner& owner)
@@ -53,14 +60,25 @@ class SyncedAgent : public Agent {
       suspects_.again(key, std::move(*look), Clock::now());
       return actual;
     }
-    std::set<std::string> fresh = judge(*actual, *look, stop);
-    if (--look->left == 0 || fresh.empty()) return actual;
-    look->differed = std::move(fresh);
+    auto fresh = judge(*actual, *look, stop);
+    if (!fresh) {
+      suspects_.retry(key, std::move(*look), Clock::now());
+      return actual;
+    }
+    look->failed = 0;
+    if (--look->left == 0 || fresh->empty()) return actual;
+    look->differed = std::move(*fresh);
     suspects_.again(key, std::move(*look), Clock::now() + Suspects::kMoment);
     return actual;
   }
 
   Applied apply(const Plan& plan, std::stop_token stop) override {
+    if (registers(plan)) {
+      const auto self = read_self(stop);
+      if (self && is_leaving(*self)) {
+        return {{}, {{"", {Fault::Retry, peer_.url() + ": leaves its cluster; nothing is registered with it"}}}};
+      }
+    }
     Applied applied = agent_->apply(plan, std::move(stop));
     suspects_.wrote({peer_.url()}, applied.done);
     return applied;
@@ -69,14 +87,24 @@ class SyncedAgent : public Agent {
  private:
   using Clock = std::chrono::steady_clock;
 
+  Result<Self> read_self(const std::stop_token& stop) {
+    const auto body = peer_.get("/v1/agent/self", stop);
+    if (!body) return tl::unexpected(body.error());
+    return decode_self(*body);
+  }
+
   // Calls unsynced what differed in the look before as well; the ids of what did not.
-  std::set<std::string> judge(Actual& actual, const Suspects::Look& look, const std::stop_token& stop) {
+  Result<std::set<std::string>> judge(Actual& actual, const Suspects::Look& look, const std::stop_token& stop) {
     auto services = peer_.get("/v1/catalog/node-services/" + net::escape(look.node), stop);
-    if (!services) return {};
+    if (!services) return tl::unexpected(services.error());
     auto checks = peer_.get("/v1/health/node/" + net::escape(look.node), stop);
-    if (!checks) return {};
+    if (!checks) return tl::unexpected(checks.error());
     const auto catalog = decode_catalog_node(std::move(*services), std::move(*checks));
-    if (!catalog) return {};
+    if (!catalog) return tl::unexpected(catalog.error());
+    if (!catalog->exists) {
+      const auto self = read_self(stop);
+      if (!self || self->status != 1) return std::set<std::string>{};
+    }
     compare(actual, catalog->actual, owner_);
     std::set<std::string> fresh;
     for (ActualService& service : actual.services) {
@@ -125,8 +153,15 @@ void Suspects::again(const AgentKey& agent, Look look, Time when) {
   if (!added) return;  // changed again meanwhile: that comes soon enough
   pending.look.node = std::move(look.node);
   pending.look.left = look.left;
+  pending.look.failed = look.failed;
   pending.first = pending.due = when;
   if (wake_) wake_();
+}
+
+void Suspects::retry(const AgentKey& agent, Look look, Time now) {
+  if (look.failed >= kRetries) return;
+  const auto delay = kRetry * (1U << look.failed++);
+  again(agent, std::move(look), now + delay);
 }
 
 void Suspects::wrote(const AgentKey& agent, const std::vector<Action>& done) {

@@ -28,11 +28,16 @@ class Suspects {
     std::string node;
     std::set<std::string> differed;  // ids, in the look before, and not written by us since
     unsigned left = 0;               // looks, this one among them
+    unsigned failed = 0;             // in a row, that the catalog did not answer
   };
 
   static constexpr std::chrono::milliseconds kSettling{200};  // from the last change on
   static constexpr std::chrono::milliseconds kLongest{600};   // from the first
   static constexpr std::chrono::milliseconds kMoment{150};    // between two looks
+  // A look that the catalog does not answer is tried again after 1, 2, 4, 8, 16 and 32 s; by then the agent looks
+  // itself.
+  static constexpr std::chrono::seconds kRetry{1};
+  static constexpr unsigned kRetries = 6;
 
   // Something changed on the node, at `now`.
   void raise(const AgentKey& agent, const std::string& node, Time now);
@@ -40,6 +45,8 @@ class Suspects {
   std::optional<Look> take(const AgentKey& agent, Time now);
   // `look`, which must have one left, at `when`.
   void again(const AgentKey& agent, Look look, Time when);
+  // `look` got no answer at `now`: later again, unless that has been tried often enough.
+  void retry(const AgentKey& agent, Look look, Time now);
   // Of these services it is known why they differed.
   void wrote(const AgentKey& agent, const std::vector<Action>& done);
 
@@ -70,7 +77,13 @@ void compare(Actual& actual, const Actual& catalog, const Owner& owner);
 // PUT makes it write at once, also one that changes nothing (1.8.7; later versions may keep an equal one to
 // themselves, and then it is as if this class did not exist). read(): asks the catalog when a look at the agent is due,
 // with two GETs, and calls unsynced what differs in two looks that follow each other. What cannot be asked is as if it
-// were equal.
+// were equal, and asked again a few times.
+//
+// An agent that leaves its cluster (SIGTERM, consul leave) takes what it is sent for seconds after its node has left
+// the catalog, and would put it there again, to stand as passing without its serfHealth until the leader's next
+// reconcile. apply(): where anything is to be registered, one GET of /v1/agent/self before it; Fault::Retry, and
+// nothing sent, while it leaves. read(): a catalog without the node is believed only of an agent that says that it is
+// alive. One that does not tell (no agent:read) is written to.
 class SyncedAgents : public Agents {
  public:
   // The client is that of `agents` and its thread, and outlives this object with them.

@@ -7,7 +7,7 @@
 namespace muster::consul {
 namespace {
 
-const Self kSelf{"c1", "id-1", "10.0.0.1"};
+const Self kSelf{"c1", "id-1", "10.0.0.1", 1};
 
 std::string kinds(const std::vector<Remark>& remarks) {
   std::string out;
@@ -17,6 +17,18 @@ std::string kinds(const std::vector<Remark>& remarks) {
 
 TEST(Identity, TheAgentOfTheHostWithTheCatalogsNodeIdIsRight) {
   EXPECT_EQ(kinds(judge_identity("http://10.0.0.1:8500", kSelf, "id-1")), "");
+}
+
+TEST(Identity, AnAgentThatLeavesIsToldByItsOwnMembership) {
+  const auto leaving = [](const std::string& status) {
+    const auto self = decode_self(R"({"Config":{"NodeName":"c1"},"Member":{"Status":)" + status + "}}");
+    return self && is_leaving(*self);
+  };
+  EXPECT_FALSE(leaving("1"));
+  EXPECT_TRUE(leaving("2"));
+  EXPECT_TRUE(leaving("3"));
+  for (const char* untold : {"0", "null", "\"2\"", "{}"}) EXPECT_FALSE(leaving(untold)) << untold;
+  EXPECT_TRUE(decode_self(R"({"Config":{"NodeName":"c1"},"Member":7})"));
 }
 
 TEST(Identity, AnotherHostsAgentIsNamed) {
@@ -42,7 +54,8 @@ TEST(Identity, ANodeThatTheCatalogDoesNotKnowYetIsNotRefused) {
 }
 
 TEST(Identity, SelfIsReadFromConsulsAnswer) {
-  const auto self = decode_self(R"({"Config":{"NodeName":"c1","NodeID":"id-1"},"Member":{"Addr":"10.0.0.1"}})");
+  const auto self =
+      decode_self(R"({"Config":{"NodeName":"c1","NodeID":"id-1"},"Member":{"Addr":"10.0.0.1","Status":1}})");
   ASSERT_TRUE(self);
   EXPECT_EQ(*self, kSelf);
   for (const char* body : {"", "[]", "{}", R"({"Config":7})", R"({"Config":{"NodeName":null}})"}) {

@@ -3,10 +3,17 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstdio>
 #include <set>
+#include <thread>
 
+#include "consul/agent.h"
+#include "consul/identity.h"
 #include "core/canary.h"
 #include "core/notation.h"
+#include "fakes/fake_consul.h"
+#include "support/consul.h"
+#include "support/wait.h"
 
 namespace muster::consul {
 namespace {
@@ -142,6 +149,96 @@ TEST(Suspects, WakeWhoeverWaitsForTheNext) {
   EXPECT_TRUE(suspects.take(kAgent, kStart + 1s));
   suspects.again(kAgent, {"n1", {}, 1}, kStart + 2s);
   EXPECT_EQ(woken, 2);
+}
+
+// One failed question lost the suspicion for good, and what was edited stayed so until the agent itself looked.
+TEST(Suspects, ThatGotNoAnswerAreLookedAtAgainLaterAndNotForEver) {
+  Suspects suspects;
+  auto now = kStart;
+  suspects.raise(kAgent, "n1", now - 1s);
+  for (const auto delay : {1s, 2s, 4s, 8s, 16s, 32s}) {
+    auto look = suspects.take(kAgent, now);
+    ASSERT_TRUE(look);
+    suspects.retry(kAgent, *std::move(look), now);
+    EXPECT_FALSE(suspects.take(kAgent, now + delay - 1ms));
+    now += delay;
+  }
+  auto last = suspects.take(kAgent, now);
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->left, 2u);
+  suspects.retry(kAgent, *std::move(last), now);
+  EXPECT_FALSE(suspects.next());
+}
+
+// A worker's agents as they stand over those of one thread, with suspicions to be raised by hand.
+struct Synced {
+  std::unique_ptr<Agent> at(const std::string& url) {
+    auto plain = std::make_unique<ConsulAgents>(settings, credentials);
+    net::HttpClient& client = plain->client();
+    agents = std::make_unique<SyncedAgents>(std::move(plain), client, credentials, suspects, kOwner);
+    return agents->at({url});
+  }
+  void suspect(const std::string& url, const std::string& node) const {
+    suspects->raise({url}, node, std::chrono::steady_clock::now() - 1h);
+  }
+
+  const ConsulSettings settings{};
+  const std::shared_ptr<const Credentials> credentials = Credentials::load(settings).value();
+  const std::shared_ptr<Suspects> suspects = std::make_shared<Suspects>();
+  std::unique_ptr<SyncedAgents> agents;
+};
+
+TEST(SyncedAgents, AskAgainWhenTheCatalogDidNotAnswer) {
+  fakes::FakeConsul consul;
+  Synced synced;
+  const auto made = synced.at(consul.url());
+  synced.suspect(consul.url(), "a\nnode that the fake refuses");
+  ASSERT_TRUE(made->read({}));
+  EXPECT_TRUE(synced.suspects->next());
+}
+
+Plan registration_of(const std::vector<Service>& services) {
+  Plan plan;
+  for (const Service& each : services) plan.actions.push_back({Verb::Register, each, "", "test", Proof::Unproven, {}});
+  return plan;
+}
+
+// A client that got SIGTERM answers for seconds after its node has left the catalog. What it was sent then stood there
+// as passing, without the agent's serfHealth, until the leader's next reconcile: users were sent to a host that shut
+// down.
+TEST(SyncedAgents, RegisterNothingWithAnAgentThatLeaves) {
+  if (const std::string why = support::no_consul(); !why.empty()) {
+    std::fprintf(stderr, "skipped: %s\n", why.c_str());
+    GTEST_SKIP() << why;
+  }
+  const support::ConsulServer server;
+  support::ConsulClient client(server, {.address = "127.0.0.2"});
+  Synced synced;
+  const auto made = synced.at(client.url());
+  const auto services = notation::desired({"web.1 web 80"}, notation::modern()).services;
+  ASSERT_EQ(made->apply(registration_of({make_canary({client.url()}, kOwner), services.at(0)}), {}).done.size(), 2u);
+  const std::string path = "/v1/catalog/node-services/" + client.node();
+  const auto known = [&](std::size_t number) {
+    const auto answer = server.get(path);
+    return answer.is_object() && answer["Services"].is_array() && answer["Services"].size() == number;
+  };
+  ASSERT_TRUE(support::eventually(support::kPatience, [&] { return known(2); }));
+
+  std::jthread leave([&] { client.stop(); });
+  ASSERT_TRUE(support::eventually(support::kPatience, [&] { return !known(2); }));
+  for (int look = 0; look < 2; ++look) {
+    synced.suspect(client.url(), client.node());
+    const auto actual = made->read({});
+    ASSERT_TRUE(actual) << "it has ended already: " << actual.error().message;
+    ASSERT_EQ(actual->services.size(), 2u);
+    for (const ActualService& each : actual->services) EXPECT_EQ(each.unsynced, "") << each.id;
+  }
+  const Applied applied = made->apply(registration_of(services), {});
+  EXPECT_TRUE(applied.done.empty());
+  ASSERT_EQ(applied.failures.size(), 1u);
+  EXPECT_EQ(applied.failures[0].error.fault, Fault::Retry);
+  EXPECT_NE(applied.failures[0].error.message.find("leaves its cluster"), std::string::npos)
+      << applied.failures[0].error.message;
 }
 
 }  // namespace
