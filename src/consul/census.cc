@@ -13,7 +13,9 @@ Result<std::set<std::string>> read_agents(const Census::Get& get) {
   if (!nodes) return tl::unexpected(nodes.error());
   auto checks = get("/v1/health/state/any?filter=" + net::escape(R"(CheckID == "serfHealth")"));
   if (!checks) return tl::unexpected(checks.error());
-  auto agents = decode_live_agents(std::move(*nodes), std::move(*checks));
+  auto members = get("/v1/agent/members");
+  if (!members) return tl::unexpected(members.error());
+  auto agents = decode_live_agents(std::move(*nodes), std::move(*checks), std::move(*members));
   if (agents && agents->empty()) {
     return fail(Fault::Keep,
                 "blind: the catalog shows no Consul agent, not even a server; give the token node:read on "

@@ -12,7 +12,7 @@
 
 namespace muster::consul {
 
-// Shared by all workers: the whole list costs two reads, and an agent is not installed from one second to the next.
+// Shared by all workers: the whole list costs three reads, and an agent is not installed from one second to the next.
 // Thread: any.
 class Census {
  public:

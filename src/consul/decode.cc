@@ -19,6 +19,7 @@ constexpr std::string_view kNode = "/v1/catalog/node-services";
 constexpr std::string_view kNodeChecks = "/v1/health/node";
 constexpr std::string_view kNodes = "/v1/catalog/nodes";
 constexpr std::string_view kStates = "/v1/health/state/any";
+constexpr std::string_view kMembers = "/v1/agent/members";
 constexpr std::string_view kMaintenance = "_service_maintenance:";
 
 tl::unexpected<Error> malformed(std::string_view list, std::string_view entry, std::string_view what) {
@@ -302,6 +303,24 @@ Result<void> read_node_checks(std::string& text, CatalogNode& into) {
   return sort_checks(kNodeChecks, into.actual);
 }
 
+// Those of serf that are alive (1) or leave (2): their process runs.
+Result<void> read_members(std::string& text, std::set<std::string>& into) {
+  Document document;
+  if (auto ok = parse(document, text, kMembers, true); !ok) return ok;
+  for (const Value& each : document.GetArray()) {
+    if (!each.IsObject()) return malformed(kMembers, "", "not an object");
+    Entry entry(each);
+    const std::string_view name = entry.text("Name");
+    const std::string_view address = entry.text("Addr");
+    const int status = entry.number("Status", 0);
+    if (!entry.wrong().empty()) return malformed(kMembers, name, entry.wrong());
+    if (status != 1 && status != 2) continue;
+    if (!name.empty()) into.emplace(name);
+    if (!address.empty()) into.emplace(address);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<CatalogNode> decode_catalog_node(std::string services, std::string checks) {
@@ -311,7 +330,7 @@ Result<CatalogNode> decode_catalog_node(std::string services, std::string checks
   return node;
 }
 
-Result<std::set<std::string>> decode_live_agents(std::string nodes, std::string checks) {
+Result<std::set<std::string>> decode_live_agents(std::string nodes, std::string checks, std::string members) {
   Document named;
   Document states;
   if (auto ok = parse(named, nodes, kNodes, true); !ok) return tl::unexpected(ok.error());
@@ -331,6 +350,7 @@ Result<std::set<std::string>> decode_live_agents(std::string nodes, std::string 
     if (!entry.wrong().empty()) return malformed(kNodes, "", entry.wrong());
   }
   out.merge(addresses);
+  if (auto ok = read_members(members, out); !ok) return tl::unexpected(ok.error());
   return out;
 }
 

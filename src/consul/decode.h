@@ -43,8 +43,9 @@ struct CatalogNode {
 // decode_actual. A node that is not there answers 200 with null.
 Result<CatalogNode> decode_catalog_node(std::string services, std::string checks);
 
-// Names and addresses of the nodes on which a Consul agent runs or ran: those with a serfHealth check. From
-// GET /v1/catalog/nodes and GET /v1/health/state/any. Error (Fault::Retry): as above.
-Result<std::set<std::string>> decode_live_agents(std::string nodes, std::string checks);
+// Names and addresses of the nodes on which a Consul agent runs or ran: those with a serfHealth check, and the members
+// that are alive or leaving, since that check comes after its agent and may be gone for a moment. From
+// GET /v1/catalog/nodes, GET /v1/health/state/any and GET /v1/agent/members. Error (Fault::Retry): as above.
+Result<std::set<std::string>> decode_live_agents(std::string nodes, std::string checks, std::string members);
 
 }  // namespace muster::consul

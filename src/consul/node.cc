@@ -19,18 +19,18 @@ struct CheckIds : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, CheckIds> {
   explicit CheckIds(const Owner& owner) : ours(":" + owner.prefix + ":") {}
 
   bool StartObject() {
-    if (++depth == 1) id.clear(), kind.clear(), status.clear();
+    if (++depth == 1) id.clear(), name.clear(), kind.clear(), status.clear();
     return Default();
   }
   bool EndObject(rapidjson::SizeType) {
     if (--depth > 0) return Default();
-    found.append(id).append("\n").append(kind).append("\n");
+    found.append(id).append("\n").append(name).append("\n").append(kind).append("\n");
     if (kind == "ttl" && id.find(ours) != std::string::npos) found += status;
     return Default();
   }
   bool Key(const char* text, rapidjson::SizeType size, bool) {
     const std::string_view key(text, size);
-    value = depth != 1 ? nullptr : key == "CheckID" ? &id : key == "Type" ? &kind : key == "Status" ? &status : nullptr;
+    value = depth == 1 ? field(key) : nullptr;
     return true;
   }
   bool String(const char* text, rapidjson::SizeType size, bool) {
@@ -42,10 +42,17 @@ struct CheckIds : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, CheckIds> {
     return true;
   }
 
+  std::string* field(std::string_view key) {
+    if (key == "CheckID") return &id;
+    if (key == "Name") return &name;
+    if (key == "Type") return &kind;
+    return key == "Status" ? &status : nullptr;
+  }
+
   const std::string ours;
   int depth = 0;
   std::string* value = nullptr;
-  std::string id, kind, status;  // of the check that is being read
+  std::string id, name, kind, status;  // of the check that is being read
   std::string found;
 };
 

@@ -20,8 +20,8 @@ std::string decode_node(std::string_view body, const AgentKey& agent, const Owne
 std::string node_services_path(const std::string& node);
 std::string node_checks_path(const std::string& node);
 
-// Equal for equal lists. Of checks only which there are counts, since status and output change all the time; of TTL
-// checks of the owner the status as well: nobody runs those, so that it is news.
+// Equal for equal lists. Of checks only which there are, and their names, count, since status and output change all the
+// time; of TTL checks of the owner the status as well: nobody runs those, so that it is news.
 std::uint64_t digest_services(std::string_view body);
 std::uint64_t digest_checks(std::string_view body, const Owner& owner);
 

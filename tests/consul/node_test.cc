@@ -54,6 +54,15 @@ TEST(Node, TtlChecksOfOursDifferByTheirStatusToo) {
   EXPECT_EQ(digest(list("ttl:theirs", "passing", "ttl")), digest(list("ttl:theirs", "critical", "ttl")));
 }
 
+// One that was renamed in the catalog alone stayed so until the agent looked itself.
+TEST(Node, ChecksDifferByTheirNames) {
+  const auto named = [](const std::string& name) {
+    return digest(R"([{"CheckID":"a","Name":")" + name + R"(","Definition":{"Name":"x"}}])");
+  };
+  EXPECT_NE(named("web"), named("evil"));
+  EXPECT_EQ(named("web"), named("web"));
+}
+
 TEST(Node, ChecksDifferByWhichThereAreAndNotByHowTheyAre) {
   const auto good = digest("[" + check("a", "passing", "x") + "," + check("b", "passing", "x") + "]");
   EXPECT_EQ(good, digest("[" + check("a", "critical", "y") + "," + check("b", "passing", "CheckID") + "]"));

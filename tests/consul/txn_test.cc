@@ -54,12 +54,27 @@ TEST(CatalogNodeDecoding, NeverGivesHalfANode) {
 TEST(LiveAgents, AreNamedAndAddressedBySerfHealthAlone) {
   const char* const nodes = R"([{"Node":"n1","Address":"10.0.0.1"},{"Node":"muster-x","Address":"10.0.0.2"}])";
   const auto agents = decode_live_agents(nodes, R"([{"Node":"n1","CheckID":"serfHealth"},
-                                                    {"Node":"muster-x","CheckID":"externalNodeHealth"}])");
+                                                    {"Node":"muster-x","CheckID":"externalNodeHealth"}])",
+                                         "[]");
   ASSERT_TRUE(agents) << agents.error().message;
   EXPECT_EQ(*agents, (std::set<std::string>{"n1", "10.0.0.1"}));
   for (const char* bad : {"", "{}", "null", "[1]", R"([{"Node":1,"CheckID":"serfHealth"}])"}) {
-    EXPECT_FALSE(decode_live_agents(bad, "[]")) << bad;
-    EXPECT_FALSE(decode_live_agents("[]", bad)) << bad;
+    EXPECT_FALSE(decode_live_agents(bad, "[]", "[]")) << bad;
+    EXPECT_FALSE(decode_live_agents("[]", bad, "[]")) << bad;
+  }
+}
+
+// A service was written beside an agent whose serfHealth was missing for a moment: one that has just joined, or that
+// somebody deregistered by hand.
+TEST(LiveAgents, AreTheMembersToo) {
+  const auto agents = decode_live_agents("[]", "[]", R"([{"Name":"n1","Addr":"10.0.0.1","Status":1,"Tags":{"a":"b"}},
+                                                         {"Name":"n2","Addr":"10.0.0.2","Status":2},
+                                                         {"Name":"n3","Addr":"10.0.0.3","Status":3},
+                                                         {"Name":"n4","Addr":"10.0.0.4","Status":4}])");
+  ASSERT_TRUE(agents) << agents.error().message;
+  EXPECT_EQ(*agents, (std::set<std::string>{"n1", "10.0.0.1", "n2", "10.0.0.2"}));
+  for (const char* bad : {"", "{}", "null", "[1]", R"([{"Name":1}])", R"([{"Name":"a","Status":"1"}])"}) {
+    EXPECT_FALSE(decode_live_agents("[]", "[]", bad)) << bad;
   }
 }
 
