@@ -15,9 +15,11 @@ struct GuardPolicy {
   bool adopt_stale = false;  // muster adopt --stale: what is unmarked under our prefix and matches nothing goes
   bool cleanup = false;      // muster cleanup: everything of this owner goes
   // Sources that speak of one host alone (Module::one_host): what their marks say of other hosts on the same agent is
-  // the business of the musters there.
+  // the business of the musters there, and stays, held as "elsewhere". Where the host changed its id there is none.
   std::vector<std::string> one_host{};
 };
+
+inline constexpr char kHeldElsewhere[] = "elsewhere";
 
 // Both are pure: same plan and same knowledge, same answer. Between them the breaker judges (muster/breaker.h).
 //

@@ -46,7 +46,8 @@ struct Action {
 // An action that the guard took out, and the rule that said so.
 struct Held {
   Action action;
-  std::string reason;  // "unproven", "pending", "breaker", "foreign", "canary", "standby", "dry-run"
+  std::string
+      reason;  // "unproven", "pending", "breaker", "foreign", "canary", "elsewhere", "live-agent", "standby", "dry-run"
 };
 
 // Something that is not ours stands where we want to be. Never overwritten.

@@ -26,6 +26,9 @@ struct Wanted {
   std::vector<std::string>
       settled;  // sources whose list of hosts is itself complete: a host that no slice names is gone
   std::map<std::string, std::uint64_t> reads;  // by source: full reads of the scheduler so far
+  // Of hosts that other agents serve now, those that the marks of something on this one still name: evidence only.
+  std::vector<WantedSlice> moved{};
+  bool vacated = false;  // nothing is wanted here, whatever runs: catalog mode, and the host has an agent of its own
 };
 
 // The rules' answer. Services are sorted by id and unique.

@@ -84,14 +84,14 @@ Result<Actual> CatalogAgent::read(std::stop_token stop) {
   if (auto ours = check_ours(*node); !ours) return tl::unexpected(ours.error());
   const auto lives = has_agent(stop);
   if (!lives) return tl::unexpected(lives.error());
-  if (*lives) {
-    return Actual{{},
-                  {{RemarkKind::LiveAgent, "a Consul agent serves " + host_ +
-                                               ": services of this host belong to it; use --consul-mode=agent"}}};
-  }
   for (ActualService& service : node->actual.services) {
     service.unsynced = undefined_check(service, *node);
     service.tagged_addresses.reset();  // transactions of 1.8.7 take them and store none
+  }
+  if (*lives) {
+    node->actual.remarks.push_back(
+        {RemarkKind::LiveAgent,
+         "a Consul agent serves " + host_ + ": services of this host belong to it; use --consul-mode=agent"});
   }
   known_ = std::move(*node);
   return known_->actual;
@@ -134,10 +134,12 @@ Applied CatalogAgent::apply(const Plan& plan, std::stop_token stop) {
     if (auto actual = read(stop); !actual) {
       applied.failures.push_back({"", std::move(actual.error())});
       return applied;
-    } else if (!known_) {
-      applied.failures.push_back({"", {Fault::Keep, actual->remarks.front().text}});
-      return applied;
     }
+  }
+  const auto removes = [](const Action& action) { return action.verb == Verb::Deregister; };
+  if (left_alone(known_->actual) && !std::all_of(plan.actions.begin(), plan.actions.end(), removes)) {
+    applied.failures.push_back({"", {Fault::Keep, known_->actual.remarks.front().text}});
+    return applied;
   }
   std::vector<Step> steps = make_steps(plan, applied);
   if (auto end = add_end(plan, steps, stop); !end) {

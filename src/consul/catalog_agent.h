@@ -29,7 +29,8 @@ using ProveLock = std::function<std::optional<LockProof>()>;
 // One worker's view of the catalog, through one Consul address: --consul-agent, else the agent of this machine.
 //
 // read: Fault::Keep, and nothing is planned, where the node is not ours (NodeMeta muster_owner). Where an agent lives
-// on the host, whose anti-entropy knows nothing of what is written beside it: no service, and RemarkKind::LiveAgent.
+// on the host, whose anti-entropy knows nothing of what is written beside it: RemarkKind::LiveAgent, and what our own
+// node still holds from the time before, only to be removed: apply refuses all else (Fault::Keep).
 // Anything else that is not a whole answer is
 // Fault::Retry.
 // apply: transactions of at most 64 operations and 512 KiB, in the plan's order. Each begins with a check of the lock's

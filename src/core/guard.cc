@@ -19,13 +19,38 @@ const Slice* own_slice(const Meta& marks, const Wanted& wanted) {
   return found == wanted.slices.end() ? nullptr : found->slice.get();
 }
 
+bool names(const WantedSlice& slice, const Meta& marks) {
+  return slice.source == mark(marks, kMetaSource) && slice.host.id == mark(marks, kMetaHost);
+}
+
+// Its host is served by another agent now, so that it is not wanted here even where it runs: then it stands there, or
+// will. That it stands there already is not waited for, since an agent that never answers must not keep this one wrong
+// for ever; but it counts as an absence, so that the breaker has its say when many hosts move at once: their addresses
+// may be wrong.
+Proof proof_moved(const Slice& slice, const std::string& instance) {
+  switch (word_of(slice, instance)) {
+    case Word::Runs:
+      return Proof::Absent;
+    case Word::Ended:
+      return Proof::Ended;
+    case Word::Doubtful:
+      return Proof::Unproven;
+    case Word::None:
+      break;
+  }
+  return slice.complete ? Proof::Absent : Proof::Unproven;
+}
+
 // What a slice that is nearer says of its instance, else what its own one does.
 Proof proof_of(const Meta& marks, const Wanted& wanted) {
   constexpr std::uint8_t kFarthest = 255;
   const std::string source = mark(marks, kMetaSource);
   const std::string instance = mark(marks, kMetaInstance);
   // The canary goes when the agent serves nobody any more.
-  if (source == kCanarySource) return wanted.slices.empty() ? Proof::Rules : Proof::Unproven;
+  if (source == kCanarySource) return wanted.slices.empty() || wanted.vacated ? Proof::Rules : Proof::Unproven;
+  const auto moved = std::find_if(wanted.moved.begin(), wanted.moved.end(),
+                                  [&](const WantedSlice& each) { return names(each, marks); });
+  if (moved != wanted.moved.end()) return proof_moved(*moved->slice, instance);
   const Slice* own = own_slice(marks, wanted);
   const std::uint8_t distance = own == nullptr ? kFarthest : distance_of(*own, instance);
   Word word = nearer_word(wanted, mark(marks, kMetaHost), instance, distance);
@@ -96,11 +121,10 @@ void remove(const std::vector<std::string>& ids, Plan& plan) {
 // Of a host that only the muster beside it speaks for.
 bool elsewhere(const Meta& marks, const Wanted& wanted, const GuardPolicy& policy) {
   const std::string source = mark(marks, kMetaSource);
+  const auto ours = [&](const WantedSlice& each) { return names(each, marks); };
   const auto local = std::find(policy.one_host.begin(), policy.one_host.end(), source);
-  return local != policy.one_host.end() &&
-         std::none_of(wanted.slices.begin(), wanted.slices.end(), [&](const WantedSlice& each) {
-           return each.source == source && each.host.id == mark(marks, kMetaHost);
-         });
+  return local != policy.one_host.end() && std::none_of(wanted.slices.begin(), wanted.slices.end(), ours) &&
+         std::none_of(wanted.moved.begin(), wanted.moved.end(), ours);
 }
 
 Plan settle_canary(Plan plan) {
@@ -154,7 +178,11 @@ Plan obey(Plan plan, const Wanted& wanted, const GuardPolicy& policy) {
   }
   plan = settle_canary(std::move(plan));
   if (policy.cleanup) return plan;
-  std::erase_if(plan.held, [&](const Held& held) { return elsewhere(held.action.marks, wanted, policy); });
+  for (Held& held : plan.held) {
+    if (held.reason != "unproven" || !elsewhere(held.action.marks, wanted, policy)) continue;
+    held.reason = kHeldElsewhere;
+    held.action.why = "of host " + mark(held.action.marks, kMetaHost) + ", which another muster speaks for, or none";
+  }
   return plan;
 }
 

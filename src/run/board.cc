@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/marks.h"
+
 namespace muster::run {
 
 std::vector<AgentKey> Board::post(const std::string& source, const Update& update, const Before& before) {
@@ -58,6 +60,23 @@ Wanted Board::wanted(const AgentKey& agent) const {
   for (const auto& [source, host] : served->second) {
     const Entry& entry = sources_.at(source).hosts.at(host);
     out.slices.push_back({source, entry.host, entry.slice});
+  }
+  return out;
+}
+
+std::vector<WantedSlice> Board::moved(const AgentKey& agent, const Plan& plan) const {
+  Served named;
+  for (const Action& action : plan.actions) {
+    if (action.verb == Verb::Deregister) named.emplace(mark(action.marks, kMetaSource), mark(action.marks, kMetaHost));
+  }
+  std::vector<WantedSlice> out;
+  const std::lock_guard lock(mutex_);
+  for (const auto& [source, host] : named) {
+    const auto known = sources_.find(source);
+    if (known == sources_.end()) continue;
+    const auto entry = known->second.hosts.find(host);
+    if (entry == known->second.hosts.end() || entry->second.agent == agent) continue;
+    out.push_back({source, entry->second.host, entry->second.slice});
   }
   return out;
 }

@@ -29,6 +29,8 @@ class Board {
   std::vector<AgentKey> post(const std::string& source, const Update& update, const Before& before = {});
 
   Wanted wanted(const AgentKey& agent) const;
+  // For Wanted::moved: of the hosts that the removals of a plan for `agent` name, those that other agents serve.
+  std::vector<WantedSlice> moved(const AgentKey& agent, const Plan& plan) const;
   // Every agent that serves a host, or served one and has not yet been seen clean.
   std::vector<AgentKey> agents() const;
   // An agent that may hold something of ours though no source mentions it.

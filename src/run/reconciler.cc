@@ -3,6 +3,20 @@
 #include <utility>
 
 namespace muster::run {
+namespace {
+
+// What runs there and is not registered, so that nobody takes the run for a clean one.
+void hold_back(const Desired& desired, Plan& plan) {
+  for (const Service& service : desired.services) {
+    if (service.meta.contains(kMetaAgent)) continue;
+    Action action{Verb::Register, {}, "", "its host has a Consul agent of its own", Proof::Unproven, {}};
+    action.service.id = service.id;
+    action.service.name = service.name;
+    plan.held.push_back({std::move(action), "live-agent"});
+  }
+}
+
+}  // namespace
 
 std::shared_ptr<const Rules> RulesInForce::get() const {
   const std::lock_guard lock(mutex_);
@@ -23,16 +37,17 @@ Report Reconciler::reconcile(const AgentKey& key, std::stop_token stop) {
   const Owner owner{rules->settings().owner, rules->settings().service_id_prefix};
   const auto agent = agents_->at(key);
 
-  const Wanted wanted = board_.wanted(key);
+  Wanted wanted = board_.wanted(key);
   Desired desired = make_desired(wanted, *rules);
   const Result<Actual> actual = agent->read(stop);
   if (!actual) return {key, actual.error(), std::move(desired.rejections), {}, {}, wanted.slices.size()};
-  if (left_alone(*actual)) {
-    return {key, {}, std::move(desired.rejections), {}, {}, wanted.slices.size(), actual->remarks};
-  }
-  Plan plan = make_plan(desired, *actual, owner);
-  if (const auto audit = audits_.take(key)) plan = renew(std::move(plan), desired, *actual, *audit);
+  wanted.vacated = left_alone(*actual);
+  Plan plan = make_plan(wanted.vacated ? Desired{} : desired, *actual, owner);
+  wanted.moved = board_.moved(key, plan);
+  if (const auto audit = audits_.take(key); audit && !wanted.vacated)
+    plan = renew(std::move(plan), desired, *actual, *audit);
   plan = guard_.allow(std::move(plan), wanted, owner);
+  if (wanted.vacated) hold_back(desired, plan);
   Applied applied = agent->apply(plan, stop);
   return {key,
           {},

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <sstream>
 
+#include "muster/guard.h"
+
 namespace muster::web {
 namespace {
 
@@ -39,7 +41,9 @@ const char* result_of(const Run& run) {
     refused = true;
   }
   if (refused) return "refused";
-  if (!run.plan.held.empty() || !run.plan.conflicts.empty()) return "held";
+  const bool waits = std::any_of(run.plan.held.begin(), run.plan.held.end(),
+                                 [](const Held& held) { return held.reason != kHeldElsewhere; });
+  if (waits || !run.plan.conflicts.empty()) return "held";
   return run.applied.done.empty() ? "equal" : "changed";
 }
 

@@ -388,6 +388,25 @@ TEST_F(Catalog, LeavesAHostWithALiveAgentToThatAgent) {
   }
 }
 
+// A host that got an agent of its own kept its synthetic node for ever: no run and no cleanup touched it again.
+TEST_F(Catalog, EmptiesItsOwnNodeOnceTheHostHasAnAgentAndWritesNothingElse) {
+  const std::string node = catalog_node_name(server_->address());
+  const Service ours = service("a");
+  const json entry{{"Node", node},
+                   {"Address", server_->address()},
+                   {"NodeMeta", {{kMetaOwner, kOwner.id}}},
+                   {"Service", {{"ID", ours.id}, {"Service", "web"}, {"Meta", ours.meta}}}};
+  ASSERT_EQ(server_->put("/v1/catalog/register", entry), 200);
+  const Applied refused = reconcile(desired({service("b")}), kOwner, server_->address());
+  ASSERT_EQ(refused.failures.size(), 1u);
+  EXPECT_EQ(refused.failures[0].error.fault, Fault::Keep);
+  EXPECT_TRUE(refused.done.empty());
+  const Applied applied = reconcile(desired({}), kOwner, server_->address());
+  expect_clean(applied);
+  EXPECT_EQ(applied.done.size(), 1u);
+  EXPECT_TRUE(server_->get("/v1/catalog/node/" + node).is_null());
+}
+
 TEST_F(Catalog, WritesNothingOnceTheLockIsLost) {
   ASSERT_EQ(server_->put("/v1/session/destroy/" + proof_->session), 200);
   Applied applied = reconcile(desired({service("a")}));

@@ -389,6 +389,29 @@ TEST(Prove, TakesADoubtThatEndsWithASlashForAllBelowIt) {
   }
 }
 
+// A machine that another agent serves now left its services on the old one for ever.
+TEST(Prove, AsksTheSliceOfAHostThatMovedToAnotherAgent) {
+  const auto moved = [](SlicePtr now, std::vector<std::string> settled = {}) {
+    Wanted out{AgentKey{"a"}, {}, std::move(settled), {}};
+    out.moved = {{"nomad", notation::kHost, slice(Lines{}, true)}, {"mesos", notation::kHost, std::move(now)}};
+    return out;
+  };
+  const ProofCase cases[] = {
+      {"runs there", moved(slice(Lines{"web.1 web 80"}, false)), Proof::Absent},
+      {"ended there", moved(slice(Lines{}, false, {"web.1"})), Proof::Ended},
+      {"absent there and complete", moved(slice(Lines{}, true)), Proof::Absent},
+      {"absent there and incomplete", moved(slice(Lines{}, false)), Proof::Unproven},
+      {"the same, though all hosts are known", moved(slice(Lines{}, false), {"mesos"}), Proof::Unproven},
+  };
+  for (const ProofCase& each : cases) {
+    const Plan got = prove(plan({}, agent_with({web()})), each.knowledge, kOwner);
+    const bool held = each.proof == Proof::Unproven;
+    ASSERT_EQ(got.held.size(), held ? 1u : 0u) << each.story;
+    ASSERT_EQ(got.actions.size(), held ? 0u : 1u) << each.story;
+    for (const Action& action : got.actions) EXPECT_EQ(action.proof, each.proof) << each.story;
+  }
+}
+
 TEST(Prove, NeverLetsARemovalOfAForeignServicePass) {
   for (const auto& change : {+[](Action& a) { a.marks[kMetaOwner] = "other"; }, +[](Action& a) { a.marks.clear(); },
                              +[](Action& a) { a.service.id = "web"; }}) {
@@ -467,12 +490,16 @@ TEST(Obey, AddsNothingWhenNobodyAsked) {
 }
 
 // Two Nomad clients share one Consul agent, and each has a muster of its own under one owner.
-TEST(Obey, WhatAOneHostSourceHoldsForAnotherHostIsNobodysBusinessHere) {
+// It may as well be what this host left under a former id (a new machine-id), so it is not passed over in silence.
+TEST(Obey, WhatAOneHostSourceHoldsForAnotherHostStaysAndIsNamed) {
   GuardPolicy policy;
   policy.one_host = {"mesos"};
   const Plan got = obey(mixed(complete_but_unsettled()), complete_but_unsettled(), policy);
   EXPECT_EQ(removed(got), Lines{"muster:a:1 absent"});
-  EXPECT_EQ(show(got.held), Lines{});
+  EXPECT_EQ(show(got.held), Lines{"deregister muster:b:2: elsewhere"});
+  Wanted moved = complete_but_unsettled();
+  moved.moved = {{"mesos", {"S9", "10.0.0.9", "", ""}, slice(Lines{}, false)}};
+  EXPECT_EQ(show(obey(mixed(moved), moved, policy).held), Lines{"deregister muster:b:2: unproven"});
   policy.one_host = {"nomad"};
   EXPECT_EQ(show(obey(mixed(complete_but_unsettled()), complete_but_unsettled(), policy).held),
             Lines{"deregister muster:b:2: unproven"});

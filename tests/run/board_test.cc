@@ -100,6 +100,24 @@ TEST(Board, CleansTheOldAgentOfAHostThatIsServedByAnother) {
   EXPECT_EQ(urls(board.hostless()), Lines{"1"});
 }
 
+TEST(Board, KnowsTheHostsThatMovedByTheMarksOfWhatTheyLeft) {
+  Board board(by_ip);
+  board.post("systemd", said(Domain::Listed, {{host("S1", "1"), slice(Lines{"a web"})}}));
+  const auto removal = [](const std::string& source, const std::string& id) {
+    Action out{Verb::Deregister, {}, "", "", Proof::Unproven, {{kMetaSource, source}, {kMetaHost, id}}};
+    return out;
+  };
+  Plan plan;
+  plan.actions = {removal("systemd", "S1"), removal("systemd", "S1"), removal("systemd", "S9"), removal("nomad", "S1")};
+  EXPECT_TRUE(board.moved({"1"}, plan).empty()) << "it is served here";
+  board.post("systemd", said(Domain::Listed, {{host("S1", "2"), slice(Lines{"a web"})}}));
+  const auto moved = board.moved({"1"}, plan);
+  ASSERT_EQ(moved.size(), 1u);
+  EXPECT_EQ(moved[0].source + moved[0].host.id, "systemdS1");
+  EXPECT_EQ(moved[0].host.ip, "2");
+  EXPECT_TRUE(board.moved({"1"}, {}).empty());
+}
+
 TEST(Board, CountsFullReadsAndTellsThemBeforeAnybodyCanPlan) {
   Board board(by_ip);
   Update event = said(Domain::Listed, {{host("S1", "1"), slice(Lines{})}});
