@@ -5,7 +5,7 @@
 namespace muster::run {
 namespace {
 
-// What runs there and is not registered, so that nobody takes the run for a clean one.
+// What runs there and is not registered is shown, and not passed over in silence.
 void hold_back(const Desired& desired, Plan& plan) {
   for (const Service& service : desired.services) {
     if (service.meta.contains(kMetaAgent)) continue;
