@@ -27,7 +27,7 @@ class EventStream {
   // Of one that is opening. Nothing: no heartbeat by `until` (never past the patience of --nomad-timeout), or the stop.
   // Success: it is open, and from now on nothing is missed that is not lost. Error: why there is no stream, and it is
   // closed; Fault::Keep where asking soon will not help. A server from 1.11.2 on answers 200 where it means 403, and
-  // then closes or says nothing (2.0.5), so plain requests tell which right is missing.
+  // then closes, at once or seconds later (2.0.5), so plain requests tell which right is missing.
   std::optional<Result<void>> opened(Client& client, Clock::time_point until, std::stop_token stop);
   bool is_opening() const { return stream_.has_value() && opening_; }
   bool is_open() const { return stream_.has_value() && !opening_; }
