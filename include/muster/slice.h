@@ -68,7 +68,9 @@ struct Slice {
   std::vector<std::string> doubtful;
   // Of what `ended` and `doubtful` say, as Instance::distance: what a nearer slice of the same HostRef::id says there
   // of an Instance::key holds against what is seen from farther: it is not registered, and goes or stays accordingly.
-  std::uint8_t distance = 0;
+  // A source whose ids are no keys leaves it at kApart, and is never asked about what another has said.
+  static constexpr std::uint8_t kApart = 255;
+  std::uint8_t distance = kApart;
   friend bool operator==(const Slice&, const Slice&) = default;
 };
 

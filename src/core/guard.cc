@@ -43,7 +43,6 @@ Proof proof_moved(const Slice& slice, const std::string& instance) {
 
 // What a slice that is nearer says of its instance, else what its own one does.
 Proof proof_of(const Meta& marks, const Wanted& wanted) {
-  constexpr std::uint8_t kFarthest = 255;
   const std::string source = mark(marks, kMetaSource);
   const std::string instance = mark(marks, kMetaInstance);
   // The canary goes when the agent serves nobody any more.
@@ -52,7 +51,7 @@ Proof proof_of(const Meta& marks, const Wanted& wanted) {
                                   [&](const WantedSlice& each) { return names(each, marks); });
   if (moved != wanted.moved.end()) return proof_moved(*moved->slice, instance);
   const Slice* own = own_slice(marks, wanted);
-  const std::uint8_t distance = own == nullptr ? kFarthest : distance_of(*own, instance);
+  const std::uint8_t distance = own == nullptr ? Slice::kApart : distance_of(*own, instance);
   Word word = nearer_word(wanted, mark(marks, kMetaHost), instance, distance);
   if (word == Word::None && own != nullptr) word = word_of(*own, instance);
   switch (word) {

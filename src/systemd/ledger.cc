@@ -169,6 +169,7 @@ Slice Ledger::slice(bool complete, Time now) {
   for (auto at = units_.begin(); at != units_.end();) at = over(at->second) ? forget(at, now) : std::next(at);
   std::erase_if(ended_, [&](const auto& entry) { return now - entry.second > kMemory; });
   Slice out;
+  out.distance = 0;  // seen on the host itself
   out.complete = complete;
   std::set<std::string> kept, ended, doubtful;
   for (const auto& [name, unit] : units_) {

@@ -297,8 +297,13 @@ class TwoSources : public testing::Test {
   static Wanted both(const std::vector<Instance>& near, const std::vector<Instance>& far, bool complete = true) {
     Wanted out;
     out.agent = AgentKey{"http://10.0.0.21:8500"};
-    out.slices = {{"fleet", {"m1", "10.0.0.21", "", ""}, notation::slice(far, complete)},
-                  {"systemd", {"here", "", "", "http://127.0.0.1:8500"}, notation::slice(near, complete)}};
+    out.slices = {{"fleet", {"m1", "10.0.0.21", "", ""}, at(1, notation::slice(far, complete))},
+                  {"systemd", {"here", "", "", "http://127.0.0.1:8500"}, at(0, notation::slice(near, complete))}};
+    return out;
+  }
+  static SlicePtr at(std::uint8_t distance, const SlicePtr& slice) {
+    auto out = std::make_shared<Slice>(*slice);
+    out->distance = distance;
     return out;
   }
   static Lines names(const Wanted& wanted) { return show(make_desired(wanted, *notation::rules(modern())).services); }
