@@ -72,12 +72,9 @@ int run(const Size& size) {
   World world(size);
   std::printf("%zu allocations on %zu nodes\n%-34s %8s %8s %8s\n", size.allocations, size.nodes, "phase", "CPU s",
               "peak MB", "anon MB");
-  std::vector<std::string> flags{"--nomad-scope=cluster",
-                                 "--nomad-address=" + world.nomad.url(),
-                                 "--nomad-cluster=bench",
-                                 "--consul-port=" + std::to_string(world.port),
-                                 "--audit-interval=24h",
-                                 "--watch-agents=0",
+  std::vector<std::string> flags{"--nomad-scope=cluster", "--nomad-address=" + world.nomad.url(),
+                                 "--nomad-cluster=bench", "--consul-port=" + std::to_string(world.port),
+                                 "--audit-interval=24h",  "--watch-agents=0",
                                  "--nomad-sweep=1s"};
   flags.insert(flags.end(), size.flags.begin(), size.flags.end());
   support::Muster muster(flags);
