@@ -300,9 +300,9 @@ TEST_P(NodeScopeTest, TheNodeIsAskedOfTheAgentAndNothingIsAskedWhileNothingHappe
   const std::string id = start();
   run();
   ASSERT_TRUE(eventually([&] { return has(id) && complete(); }));
+  const auto polls = [&] { return nomad_.requests("/v1/node/" + node_ + "/allocations"); };
+  EXPECT_TRUE(eventually([&] { return polls() == 2; })) << "a first read, and the one that blocks: " << polls();
   const std::uint64_t before = nomad_.requests();
-  const std::uint64_t polls = nomad_.requests("/v1/node/" + node_ + "/allocations");
-  EXPECT_EQ(polls, 2U) << "a first read, and the one that blocks";
   std::this_thread::sleep_for(seconds(1));  // nothing happens for a while
   EXPECT_EQ(nomad_.requests(), before);
   EXPECT_EQ(nomad_.streams(), 0U);

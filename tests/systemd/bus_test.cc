@@ -38,7 +38,8 @@ class BusTest : public testing::Test {
     std::filesystem::remove(folder_ / "bus");
     daemon_ = std::make_unique<support::Process>(support::ProcessOptions{
         {"dbus-daemon", "--session", "--nofork", "--nopidfile", "--address=" + address()}, {}, ""});
-    ASSERT_TRUE(support::eventually(support::kPatience, [&] { return std::filesystem::exists(folder_ / "bus"); }))
+    // The socket's file is there before anybody listens.
+    ASSERT_TRUE(support::eventually(support::kPatience, [&] { return Bus::open(address()).has_value(); }))
         << daemon_->err();
   }
   std::string address() const { return "unix:path=" + (folder_ / "bus"); }
