@@ -203,7 +203,9 @@ TEST_F(HealMany, AThousandServicesComeBackAsFastAsAPlainLoopOfRegistrations) {
   std::printf(
       "1000 services back %.2f s after the first; a plain loop takes %.2f s: ratio %.2f (aim %.1f, noise %.1f)\n", took,
       plain, took / plain, kAim, kNoise);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // the loop's other half is not slowed
   EXPECT_LT(took / plain, kAim + kNoise);
+#endif
 }
 
 TEST_F(Heal, AnIdleClusterIsNotWrittenTo) {

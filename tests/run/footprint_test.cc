@@ -24,7 +24,9 @@ TEST(Footprint, PagesThatOnlyTheStartNeededGoBackAndWhatIsCalledAgainWorks) {
   give_back_memory();
   const long after = status_kb("RssFile");
   EXPECT_GT(before, 0);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // whose own pages are always in use
   EXPECT_LT(after, before / 2) << "of " << before << " kB";
+#endif
   EXPECT_EQ(std::to_string(after).empty(), false);  // libraries are read in again as they are used
 }
 
