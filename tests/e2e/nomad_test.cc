@@ -157,7 +157,9 @@ TEST_P(NomadEndToEnd, AnEventIsRegisteredWithinAFewOfConsulsOwnWrites) {
             << " us; a bare PUT: p50 " << puts[kRounds / 2] << " us, p99 " << put
             << " us; ratio of p99: " << static_cast<double>(event) / static_cast<double>(put) << "\n";
   // A turn lost to other processes hits an event thrice as often as a PUT, which passes one process and not three.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which slow muster and not Consul
   EXPECT_LT(event, 3 * put + kNoise.count());
+#endif
 }
 
 TEST_P(NomadEndToEnd, OneNodeIsFollowedInLittleMemory) {

@@ -170,8 +170,13 @@ TEST_F(SystemdEndToEnd, AStartIsInTheCatalogAndAStopOutOfItWithinMillisecondsOnT
   // Where Consul alone takes tens of milliseconds, the machine is busy with something else.
   const double busy = std::max(0.0, times.put.quantile(0.99) - 10),
                busy_stop = std::max(0.0, times.remove.quantile(0.99) - 10);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which slow muster and not Consul
   EXPECT_LT(times.start.quantile(0.99), 100 + 4 * busy);
   EXPECT_LT(times.stop.quantile(0.99), 50 + 4 * busy_stop);
+#else
+  static_cast<void>(busy);
+  static_cast<void>(busy_stop);
+#endif
   EXPECT_EQ(Cluster::ids(agent_a), std::vector<std::string>{});
 }
 
