@@ -9,18 +9,16 @@
 namespace muster {
 namespace {
 
-// The slice named in the service's own marks; null where there is none.
-const Slice* own_slice(const Meta& marks, const Wanted& wanted) {
-  const std::string source = mark(marks, kMetaSource);
-  const std::string host = mark(marks, kMetaHost);
-  const auto found = std::find_if(wanted.slices.begin(), wanted.slices.end(), [&](const WantedSlice& each) {
-    return each.source == source && each.host.id == host;
-  });
-  return found == wanted.slices.end() ? nullptr : found->slice.get();
-}
-
+// Whether it is the slice named in a service's own marks.
 bool names(const WantedSlice& slice, const Meta& marks) {
   return slice.source == mark(marks, kMetaSource) && slice.host.id == mark(marks, kMetaHost);
+}
+
+// Null where there is none.
+const Slice* own_slice(const Meta& marks, const std::vector<WantedSlice>& slices) {
+  const auto found =
+      std::find_if(slices.begin(), slices.end(), [&](const WantedSlice& each) { return names(each, marks); });
+  return found == slices.end() ? nullptr : found->slice.get();
 }
 
 // Its host is served by another agent now, so that it is not wanted here even where it runs: then it stands there, or
@@ -47,10 +45,8 @@ Proof proof_of(const Meta& marks, const Wanted& wanted) {
   const std::string instance = mark(marks, kMetaInstance);
   // The canary goes when the agent serves nobody any more.
   if (source == kCanarySource) return wanted.slices.empty() || wanted.vacated ? Proof::Rules : Proof::Unproven;
-  const auto moved = std::find_if(wanted.moved.begin(), wanted.moved.end(),
-                                  [&](const WantedSlice& each) { return names(each, marks); });
-  if (moved != wanted.moved.end()) return proof_moved(*moved->slice, instance);
-  const Slice* own = own_slice(marks, wanted);
+  if (const Slice* moved = own_slice(marks, wanted.moved)) return proof_moved(*moved, instance);
+  const Slice* own = own_slice(marks, wanted.slices);
   const std::uint8_t distance = own == nullptr ? Slice::kApart : distance_of(*own, instance);
   Word word = nearer_word(wanted, mark(marks, kMetaHost), instance, distance);
   if (word == Word::None && own != nullptr) word = word_of(*own, instance);
@@ -88,7 +84,7 @@ std::string explain(Proof proof) {
 // That the rules do not want what drains says nothing of why.
 bool drains(const Meta& marks, const Wanted& wanted) {
   return std::any_of(wanted.slices.begin(), wanted.slices.end(), [&](const WantedSlice& each) {
-    if (each.source != mark(marks, kMetaSource) || each.host.id != mark(marks, kMetaHost)) return false;
+    if (!names(each, marks)) return false;
     const InstanceList& list = each.slice->instances;
     for (std::size_t i = 0; i < list.size(); ++i) {
       if (list.id(i) == mark(marks, kMetaInstance) && list.at(i).draining) return true;
@@ -120,10 +116,9 @@ void remove(const std::vector<std::string>& ids, Plan& plan) {
 // Of a host that only the muster beside it speaks for.
 bool elsewhere(const Meta& marks, const Wanted& wanted, const GuardPolicy& policy) {
   const std::string source = mark(marks, kMetaSource);
-  const auto ours = [&](const WantedSlice& each) { return names(each, marks); };
   const auto local = std::find(policy.one_host.begin(), policy.one_host.end(), source);
-  return local != policy.one_host.end() && std::none_of(wanted.slices.begin(), wanted.slices.end(), ours) &&
-         std::none_of(wanted.moved.begin(), wanted.moved.end(), ours);
+  return local != policy.one_host.end() && own_slice(marks, wanted.slices) == nullptr &&
+         own_slice(marks, wanted.moved) == nullptr;
 }
 
 Plan settle_canary(Plan plan) {
