@@ -59,6 +59,7 @@ enum class Reason : std::uint8_t {
   IdCollision,  // two services of one id, or of two that differ in case alone: the first wins
   BadLabel,     // not valid UTF-8, or over 64 KiB: ignored
   BadEvent,     // of a scheduler's stream: of no type that we know (ignored), or unreadable (all is read anew)
+  BadUnit,      // of a unit's file, or what a unit says of itself: left out, or its service is in doubt
   NoAddress,    // reported; registered with the agent's own address
 };
 

@@ -170,6 +170,8 @@ std::string_view to_string(Reason reason) {
       return "bad_label";
     case Reason::BadEvent:
       return "bad_event";
+    case Reason::BadUnit:
+      return "bad_unit";
     case Reason::NoAddress:
       return "no_address";
   }

@@ -149,7 +149,7 @@ void Ledger::judge(const Snapshot& snapshot, const std::string& machine, const s
   if (configs_.contains(unit)) {
     const units::UnitConfig& config = config_of(unit, machine);
     for (const units::Mistake& mistake : config.mistakes) {
-      draft.rejections.push_back({Reason::BadLabel, units::instance_id(machine, unit, ""),
+      draft.rejections.push_back({Reason::BadUnit, units::instance_id(machine, unit, ""),
                                   units::to_string(mistake.place) + ": " + mistake.text});
     }
     // Services that the unit no longer asks for are the operator's doing, and end.

@@ -204,10 +204,10 @@ Slice Ledger::slice(bool complete, Time now) {
 
 void Ledger::add_rejections(const std::string& name, const Unit& unit, std::vector<Rejection>& out) const {
   const std::string id = units::instance_id(machine_.id, name, "");
-  if (!unit.trouble.empty()) out.push_back({Reason::BadLabel, id, unit.trouble});
+  if (!unit.trouble.empty()) out.push_back({Reason::BadUnit, id, unit.trouble});
   if (!unit.config) return;
   for (const units::Mistake& mistake : unit.config->mistakes) {
-    out.push_back({Reason::BadLabel, id, to_string(mistake.place) + ": " + mistake.text});
+    out.push_back({Reason::BadUnit, id, to_string(mistake.place) + ": " + mistake.text});
   }
 }
 

@@ -30,6 +30,10 @@ bool reachable(const std::string& bus) {
   });
 }
 
+constexpr char kGoodBus[] =
+    "give a D-Bus address, like unix:path=/run/dbus/system_bus_socket; its transport is unix:, tcp:, unixexec: or "
+    "x-machine-unix:";
+
 Result<void> set_switch(bool& into, const std::string& text) {
   if (text != "true" && text != "false") return fail(Fault::Leave, "give true or false");
   into = text == "true";
@@ -38,7 +42,12 @@ Result<void> set_switch(bool& into, const std::string& text) {
 
 Result<std::string> bus_of(const Settings& settings) {
   if (!settings.bus.empty()) return settings.bus;
-  const std::string given = variable(settings.user ? "DBUS_SESSION_BUS_ADDRESS" : "DBUS_SYSTEM_BUS_ADDRESS");
+  const char* const name = settings.user ? "DBUS_SESSION_BUS_ADDRESS" : "DBUS_SYSTEM_BUS_ADDRESS";
+  const std::string given = variable(name);
+  if (!given.empty() && !reachable(given)) {
+    return fail(Fault::Leave, "the variable " + std::string(name) + "='" + given + "': " + kGoodBus +
+                                  "; or unset it, or give --systemd-bus");
+  }
   if (!given.empty()) return given;
   if (!settings.user) return std::string(kSystemBus);
   const std::string runtime = variable("XDG_RUNTIME_DIR");
@@ -98,11 +107,7 @@ class SystemdModule final : public Module {
   }
 
   Result<void> set_bus(const std::string& text) {
-    if (!reachable(text)) {
-      return fail(Fault::Leave,
-                  "give a D-Bus address, like unix:path=/run/dbus/system_bus_socket; its transport is unix:, tcp:, "
-                  "unixexec: or x-machine-unix:");
-    }
+    if (!reachable(text)) return fail(Fault::Leave, kGoodBus);
     settings_.bus = text;
     return {};
   }

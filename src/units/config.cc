@@ -1,6 +1,7 @@
 #include "units/config.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -37,6 +38,7 @@ class Maker : private Reader {
     if (!out_.wanted) return;
     out_.mistakes = std::move(mistakes);
     out_.mistakes.insert(out_.mistakes.end(), input_.quadlet.mistakes.begin(), input_.quadlet.mistakes.end());
+    drop_twins(sections);
     take_life(sections);
     for (const std::string& section : sections) take_service(section);
   }
@@ -46,6 +48,24 @@ class Maker : private Reader {
     service.told.push_back({std::move(key), std::move(value), std::move(place)});
   }
   static Place fallback() { return {"default", 0}; }
+
+  // Consul's catalog compares ids without case, so that one of two such services would overwrite the other for ever.
+  // The one whose header stands first is taken. (A section without a header has a number for its name.)
+  void drop_twins(std::set<std::string>& sections) {
+    std::map<std::string, const Entry*> first;  // by its name in lower case
+    for (const UnitText* text : {&input_.text, &input_.quadlet}) {
+      for (const Entry& header : text->sections) {
+        const auto name = service_section(header.section);
+        if (!name || !sections.contains(*name)) continue;
+        const Entry& other = *first.try_emplace(lower(*name), &header).first->second;
+        if (service_section(other.section) == name) continue;
+        sections.erase(*name);
+        mistake(header.place, "[" + header.section + "]: differs from [" + other.section + "] at " +
+                                  to_string(other.place) +
+                                  " in case alone, and Consul takes both for one; not used: give it another name");
+      }
+    }
+  }
 
   // --- of the whole unit ---
   void take_life(const std::set<std::string>& sections) {
@@ -175,8 +195,10 @@ class Maker : private Reader {
     const Scalar said = scalar(service.section, "Address");
     if (!said.sound) return false;
     if (!said.given) return true;
-    if (!usable_ip(said.value)) {
-      mistake(said.place, "Address=" + said.shown + ": not an IP address; leave it empty for that of the Consul agent");
+    if (!usable_ip(said.value) && !host_name(said.value)) {
+      mistake(said.place, "Address=" + said.shown +
+                              ": neither an IP address (without brackets) nor a host name; leave it empty for that of "
+                              "the Consul agent");
       return false;
     }
     service.address = said.value;

@@ -51,7 +51,7 @@ struct ServiceConfig {
   std::string section;  // "admin" of [X-Consul:admin]; empty: the first service
   std::string name;     // a DNS label
   std::uint16_t port = 0;
-  std::string address;  // literal; empty: the agent's
+  std::string address;  // IP literal or host name; empty: the agent's
   std::vector<std::string> tags;
   Meta meta;
   std::vector<Check> checks;  // without the unit check; targets are whole but for an address not known here: {host}

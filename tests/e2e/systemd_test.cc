@@ -334,7 +334,7 @@ TEST_F(SystemdEndToEnd, OneBadUnitCostsOnlyItself) {
   ASSERT_TRUE(eventually(kPatience, [&] { return settled(muster) && !Cluster::ids(server).empty(); })) << muster.log();
   EXPECT_EQ(Cluster::ids(server), std::vector<std::string>{id_of(kIdA, "good.service")})
       << "and no second by its alias";
-  EXPECT_GE(muster.metric("muster_source_skipped_total", {"reason=\"bad_label\""}).value_or(0), 2) << muster.metrics();
+  EXPECT_GE(muster.metric("muster_source_skipped_total", {"reason=\"bad_unit\""}).value_or(0), 2) << muster.metrics();
 }
 
 TEST_F(SystemdEndToEnd, ATransientUnitSpeaksThroughItsEnvironment) {

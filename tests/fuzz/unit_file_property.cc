@@ -46,7 +46,8 @@ void check_line_ends(const UnitText& text, std::string_view bytes) {
 void check_config(const UnitConfig& config, const units::Machine& machine) {
   for (const units::ServiceConfig& service : config.services) {
     require(dns_label(lower(service.name)), "a name that is no DNS label");
-    require(service.address.empty() || usable_ip(service.address), "an address that is none");
+    require(service.address.empty() || usable_ip(service.address) || host_name(service.address),
+            "an address that is none");
     for (const std::string& tag : service.tags) require(!tag.empty() && printable(tag), "a tag that is not printable");
     for (const Check& check : service.checks) {
       const int kinds = !check.http.empty() + !check.tcp.empty() + !check.grpc.empty() + !check.ttl.empty();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 
@@ -53,6 +54,28 @@ TEST_F(SystemdModuleTest, ABusThatCannotBeReachedByAnyTransportIsRefused) {
   for (const char* good :
        {"unix:path=/x", "unix:abstract=x", "tcp:host=127.0.0.1,port=1", "autolaunch:;unix:path=/x"}) {
     EXPECT_TRUE(set(*module, {{"systemd-bus", good}})) << good;
+  }
+}
+
+// The flag was checked, and the variable was not.
+TEST_F(SystemdModuleTest, ABusThatAVariableNamesIsHeldToTheSame) {
+  for (const auto& [flag, name] : std::map<std::string, std::string>{{"systemd", "DBUS_SYSTEM_BUS_ADDRESS"},
+                                                                     {"systemd-user", "DBUS_SESSION_BUS_ADDRESS"}}) {
+    const auto each = make_module();
+    ASSERT_TRUE(set(*each, {{flag, "true"}}));
+    const char* before = getenv(name.c_str());
+    const std::string kept = before == nullptr ? "" : before;
+    setenv(name.c_str(), "garbage:x", 1);
+    const auto bad = each->make();
+    setenv(name.c_str(), "unix:path=/x", 1);
+    EXPECT_TRUE(each->make()) << name;
+    unsetenv(name.c_str());
+    if (before != nullptr) setenv(name.c_str(), kept.c_str(), 1);
+    ASSERT_FALSE(bad) << name;
+    EXPECT_EQ(bad.error().fault, Fault::Leave);
+    for (const std::string& part : {name, std::string("garbage:x"), std::string("unix:path=")}) {
+      EXPECT_NE(bad.error().message.find(part), std::string::npos) << bad.error().message;
+    }
   }
 }
 

@@ -108,10 +108,33 @@ TEST(UnitConfig, APortComesFromTheEnvironmentOrTheSocket) {
   EXPECT_EQ(make_config(input, kMachine).broken, (Strings{""}));
 }
 
+// Host names were refused, though Consul takes them as a service's address.
+TEST(UnitConfig, AnAddressMayBeAHostName) {
+  for (const char* good : {"db.example", "localhost", "10.0.0.9", "fd00::1"}) {
+    EXPECT_EQ(only(config("[X-Consul]\nPort=1\nAddress=" + std::string(good) + "\n")).address, good);
+  }
+  EXPECT_EQ(only(config("[X-Consul]\nPort=1\nAddress=db.example\nCheck=tcp\n")).checks.at(0).tcp, "db.example:1");
+}
+
+// Consul's catalog compares ids without case: the two would take turns in one entry.
+TEST(UnitConfig, OfTwoSectionsThatDifferInCaseAloneTheFirstIsTaken) {
+  const UnitConfig unit = config("[X-Consul:b]\nPort=1\n[X-Consul:B]\nPort=2\nDrain=1m\n[X-Consul:B]\nTags=x\n");
+  ASSERT_EQ(unit.services.size(), 1U);
+  EXPECT_EQ(unit.services[0].section, "b");
+  EXPECT_EQ(unit.services[0].port, 1);
+  EXPECT_TRUE(unit.broken.empty());
+  EXPECT_EQ(unit.drain.count(), 0) << "nothing of the other counts";
+  const std::string said = mistake(unit);
+  EXPECT_TRUE(said.starts_with("f:3 [X-Consul:B]")) << said;
+  EXPECT_NE(said.find("[X-Consul:b] at f:1"), std::string::npos) << said;
+  EXPECT_EQ(config("[X-Consul:B]\n[X-Consul:b]\n").services.at(0).section, "B");
+}
+
 // Unknown is not empty: a mistyped port neither registers nor removes.
 TEST(UnitConfig, AServiceThatCannotBeMadeIsInDoubtAndTheOthersStay) {
-  for (const char* bad : {"Port=http", "Port=0", "Port=65536", "Port=80 81", "Port=${NONE}", "Port=%z", "Port=-1",
-                          "Address=db.example", "Name=___", "Name=%q"}) {
+  for (const char* bad :
+       {"Port=http", "Port=0", "Port=65536", "Port=80 81", "Port=${NONE}", "Port=%z", "Port=-1", "Address=10.0.0.256",
+        "Address=a_b c", "Address=0.0.0.0", "Address=[::1]", "Name=___", "Name=%q"}) {
     const UnitConfig unit = config("[X-Consul:a]\nPort=1\n[X-Consul:b]\n" + std::string(bad) + "\n");
     EXPECT_EQ(unit.broken, (Strings{"b"})) << bad;
     EXPECT_EQ(unit.services.size(), 1U) << bad;
@@ -240,7 +263,7 @@ TEST(UnitConfig, NoVariablesOrHeadersValueIsEverShown) {
                                          "Check=http:/h \"header=A: s3cr3t\" bogus",
                                          "Check=http:/h header=s3cr3t",
                                          "Port=${TOK}",
-                                         "Address=${TOK}",
+                                         "Address=${TOK}:80",
                                          "Name=${TOK}_",
                                          "Weight=${TOK}",
                                          "Drain=${TOK}",
