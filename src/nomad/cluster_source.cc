@@ -11,7 +11,7 @@
 #include "log/log.h"
 #include "nomad/follow.h"
 #include "nomad/source.h"
-#include "nomad/stream.h"
+#include "nomad/subscription.h"
 
 namespace muster::nomad {
 namespace {
@@ -20,22 +20,18 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using Ids = std::vector<std::string>;
 
-constexpr milliseconds kSubscription{600'000};  // a subscription does not see namespaces that are newer than it
-constexpr milliseconds kStreamRetry{60'000};    // longest pause before the next try
-constexpr milliseconds kFirstBeat{200};         // it comes at once, where it comes
-constexpr milliseconds kGlance{100};            // between two looks at a stream that is opening
-constexpr milliseconds kBetweenSweeps{1'000};   // where every change of the cluster begins one
-constexpr milliseconds kLongestWait{300'000};   // Nomad's own limit of a blocking query
-constexpr std::size_t kOneByOne = 2;            // more news than this of one node are read as its list
+constexpr milliseconds kBetweenSweeps{1'000};  // where every change of the cluster begins one
+constexpr milliseconds kLongestWait{300'000};  // Nomad's own limit of a blocking query
+constexpr std::size_t kOneByOne = 2;           // more news than this of one node are read as its list
 
 class ClusterSource final : public Source {
  public:
   explicit ClusterSource(NomadSettings settings)
-      : settings_(std::move(settings)), reader_(settings_), stream_(settings_) {}
+      : settings_(std::move(settings)), reader_(settings_), events_(settings_) {}
 
   Result<Update> next(std::stop_token stop) override {
     while (!stop.stop_requested()) {
-      keep_stream(stop);
+      if (events_.keep(reader_.client(), stop)) sweep_at_ = Clock::now();
       std::optional<Result<Update>> said = step(stop);
       if (said) return *std::move(said);
     }
@@ -50,6 +46,11 @@ class ClusterSource final : public Source {
     std::optional<Error> error;
     bool strays = false;  // something runs on a node that the list of nodes does not have
   };
+  // What a sweep has to read of a node.
+  struct News {
+    Ids ids;            // not more than one over kOneByOne
+    bool runs = false;  // something there has not ended
+  };
   struct Dirty {
     std::map<std::string, std::pair<std::string, bool>> allocations;  // id -> node id, read it in any case
     std::set<std::string> nodes;
@@ -57,51 +58,14 @@ class ClusterSource final : public Source {
 
   std::optional<Result<Update>> step(const std::stop_token& stop) {
     if (Clock::now() >= sweep_at_) return sweep(stop);
-    Clock::time_point until = std::min(sweep_at_, stream_.is_open() ? resubscribe_at_ : stream_at_);
-    if (stream_.is_opening()) until = std::min(sweep_at_, Clock::now() + kGlance);
+    Clock::time_point until = std::min(sweep_at_, events_.due());
     for (const std::string& id : timed_) until = std::min(until, nodes_.at(id)->due().value_or(until));
-    if (stream_.is_open()) {
-      if (stream_.wait(until, stop)) return on_events(stop);
+    if (events_.open()) {
+      if (events_.wait(until, stop)) return on_events(stop);
     } else {
       poll(until, stop);
     }
     return on_time(stop);
-  }
-
-  // A subscription must stand before the list is read, or changes between the two are seen by neither. Until its
-  // heart beats, which may be never, polls and times go on as without one.
-  void keep_stream(const std::stop_token& stop) {
-    if (stream_.is_opening()) return settle_stream(Clock::now(), stop);
-    if (Clock::now() < (stream_.is_open() ? resubscribe_at_ : stream_at_)) return;
-    const Result<void> begun = stream_.begin(reader_.client(), stop);
-    if (stop.stop_requested()) return;
-    if (!begun) return lost_stream(begun.error());
-    settle_stream(Clock::now() + kFirstBeat, stop);
-  }
-
-  void settle_stream(Clock::time_point until, const std::stop_token& stop) {
-    const std::optional<Result<void>> opened = stream_.opened(reader_.client(), until, stop);
-    if (!opened || stop.stop_requested()) return;
-    if (!*opened) return lost_stream(opened->error());
-    reader_.client().drop();
-    stream_backoff_.reset();
-    if (!streaming_) log::info("source", {{"source", "nomad"}, {"events", "followed"}});
-    resubscribe_at_ = Clock::now() + jittered(kSubscription);
-    sweep_at_ = Clock::now();
-    streaming_ = true;
-  }
-
-  // Once a change, not once a try. What was denied stays so for a while.
-  void lost_stream(const Error& error) {
-    if (streaming_ || !told_) {
-      log::warn(
-          "source",
-          {{"source", "nomad"}, {"events", "none; changes are seen by blocking queries"}, {"error", error.message}});
-    }
-    told_ = true;
-    streaming_ = false;
-    const bool denied = error.fault == Fault::Keep;
-    stream_at_ = Clock::now() + (denied ? jittered(kStreamRetry) : std::min(stream_backoff_.next() * 2, kStreamRetry));
   }
 
   // Without a stream: any change of any allocation begins a sweep.
@@ -133,22 +97,40 @@ class ClusterSource final : public Source {
   Result<Update> read_all(Round& round, const std::stop_token& stop) {
     const Result<Sight> sight = read_sight(reader_.client(), settings_.ns, stop);
     if (!sight) return tl::unexpected(sight.error());
-    Result<Stubs> listed = reader_.stubs(stop);
-    if (!listed) return tl::unexpected(listed.error());
-    if (listed->index < index_) {
+    std::map<std::string, News> news;
+    Result<StubList> listed = look_over(*sight, news, stop);
+    if (listed && listed->index < index_) {
       for (auto& [id, node] : nodes_) node->ledger().restart();
+      listed = look_over(*sight, news, stop);
     }
+    if (!listed) return tl::unexpected(listed.error());
     index_ = listed->index;
     Result<std::vector<Node>> nodes = reader_.nodes(stop);
     if (!nodes) return tl::unexpected(nodes.error());
     if (auto known = take_nodes(*nodes, stop); !known) return tl::unexpected(known.error());
-    Stubs& stubs = *listed;
-    round.rejections = std::move(stubs.rejections);
-    const bool whole = *sight == Sight::All && stubs.whole && stubs.unreadable.empty() && stubs.index > 0;
-    take_stubs(stubs, whole, *sight, round, stop);
+    round.rejections = std::move(listed->rejections);
+    const bool whole = *sight == Sight::All && listed->whole && listed->unreadable.empty() && listed->index > 0;
+    for (auto& [id, node] : nodes_) {
+      for (const std::string& unreadable : listed->unreadable) node->ledger().see(unreadable);
+    }
+    take_news(news, whole, *sight, round, stop);
     if (round.error)
       log::warn("source", {{"source", "nomad"}, {"sweep", "cut short"}, {"error", round.error->message}});
     return full_update(*nodes, whole, round);
+  }
+
+  // Of tens of thousands of stubs only what is news is kept, and of a node with much of it only that it has.
+  Result<StubList> look_over(Sight sight, std::map<std::string, News>& news, const std::stop_token& stop) {
+    news.clear();
+    for (auto& [id, node] : nodes_) node->ledger().begin_list();
+    const auto look = [&](const Allocation& stub) {
+      const auto known = nodes_.find(stub.node_id);
+      if (known != nodes_.end()) known->second->ledger().see(stub.id);
+      News& here = news[stub.node_id];
+      here.runs = here.runs || phase_of(stub) != Phase::Ended;
+      if (here.ids.size() <= kOneByOne && worth_reading(stub, sight)) here.ids.push_back(stub.id);
+    };
+    return reader_.stubs(look, stop);
   }
 
   Result<void> take_nodes(const std::vector<Node>& stubs, const std::stop_token& stop) {
@@ -171,19 +153,11 @@ class ClusterSource final : public Source {
   }
 
   // A node that cannot be read leaves the rest for the next sweep, and what was read is told all the same.
-  void take_stubs(Stubs& stubs, bool whole, Sight sight, Round& round, const std::stop_token& stop) {
-    for (const auto& [id, items] : stubs.of_node) {
-      const auto runs = [](const Stub& stub) { return stub.phase != Phase::Ended; };
-      round.strays = round.strays || (!nodes_.contains(id) && std::any_of(items.begin(), items.end(), runs));
-    }
+  void take_news(std::map<std::string, News>& news, bool whole, Sight sight, Round& round,
+                 const std::stop_token& stop) {
+    for (const auto& [id, here] : news) round.strays = round.strays || (here.runs && !nodes_.contains(id));
     for (auto& [id, node] : nodes_) {
-      Ids news, seen = stubs.unreadable;
-      for (Stub& stub : stubs.of_node[id]) {
-        if (worth_reading(stub.id, stub.modify_index, stub.phase, node->ledger(), sight)) news.push_back(stub.id);
-        seen.push_back(std::move(stub.id));
-      }
-      std::sort(seen.begin(), seen.end());
-      const Result<void> taken = take_news(*node, news, seen, whole, sight, round, stop);
+      const Result<void> taken = take_news(*node, news[id].ids, whole, sight, round, stop);
       node->ledger().slice();  // packs it: a whole cluster's news would take several times as much until the end
       if (taken) continue;
       round.error = taken.error();
@@ -192,17 +166,13 @@ class ClusterSource final : public Source {
   }
 
   // What had ended before we knew of it offers nothing; but where lists prove no absence, it proves its own end.
-  static bool worth_reading(const std::string& id, std::uint64_t index, Phase phase, const Ledger& ledger,
-                            Sight sight) {
-    if (ledger.holds(id)) return index > ledger.index_of(id);
-    return phase != Phase::Ended || sight != Sight::All;
+  bool worth_reading(const Allocation& said, Sight sight) const {
+    const Ledger* const ledger = ledger_of(said.node_id);
+    if (ledger != nullptr && ledger->holds(said.id)) return ledger->news(said);
+    return phase_of(said) != Phase::Ended || sight != Sight::All;
   }
 
-  static bool worth_reading(const Allocation& event, const Ledger& ledger) {
-    return worth_reading(event.id, event.modify_index, phase_of(event), ledger, Sight::All);
-  }
-
-  Result<void> take_news(Followed& node, const Ids& news, const Ids& seen, bool whole, Sight sight, Round& round,
+  Result<void> take_news(Followed& node, const Ids& news, bool whole, Sight sight, Round& round,
                          const std::stop_token& stop) {
     if (news.size() > kOneByOne) {
       Result<Listed> listed = reader_.node_allocations(node.node().id, stop);
@@ -212,7 +182,7 @@ class ClusterSource final : public Source {
     for (const std::string& id : news) {
       if (auto taken = node.take(id, false, reader_, stop, round.rejections); !taken) return taken;
     }
-    return node.settle(seen, whole, reader_, stop, round.rejections);
+    return node.settle(whole, reader_, stop, round.rejections);
   }
 
   Update full_update(const std::vector<Node>& listed, bool whole, Round& round) {
@@ -229,8 +199,8 @@ class ClusterSource final : public Source {
     }
     if (settled) update.domain = Domain::All;
     // What ended with a node that is gone is told once more, and then the node no longer.
-    std::erase_if(
-        nodes_, [&](const auto& each) { return !there.contains(each.first) && each.second->ledger().live().empty(); });
+    std::erase_if(nodes_,
+                  [&](const auto& each) { return !there.contains(each.first) && !each.second->ledger().has_live(); });
     std::erase_if(timed_, [&](const std::string& id) { return !nodes_.contains(id); });
     update.rejections = std::move(round.rejections);
     return update;
@@ -238,18 +208,17 @@ class ClusterSource final : public Source {
 
   // --- events ---
   std::optional<Result<Update>> on_events(const std::stop_token& stop) {
-    Result<std::vector<EventBatch>> batches = stream_.read(reader_.pool(), stop);
+    const std::optional<std::vector<EventBatch>> batches = events_.read(reader_.pool(), stop);
     if (stop.stop_requested()) return std::nullopt;
     if (!batches) {
-      lost_stream(batches.error());
       sweep_at_ = Clock::now();  // what it would have said until now
       return std::nullopt;
     }
     Round round;
     Dirty dirty;
-    for (EventBatch& batch : *batches) {
+    for (const EventBatch& batch : *batches) {
       for (const Event& event : batch.events) note(event, dirty);
-      std::move(batch.rejections.begin(), batch.rejections.end(), std::back_inserter(round.rejections));
+      std::copy(batch.rejections.begin(), batch.rejections.end(), std::back_inserter(round.rejections));
     }
     look(dirty, round, stop);
     return some_update(std::move(round));
@@ -260,7 +229,7 @@ class ClusterSource final : public Source {
     if (const auto* allocation = std::get_if<Allocation>(&event.payload)) {
       const Ledger* const ledger = ledger_of(allocation->node_id);
       const bool in_scope = settings_.ns == "*" || allocation->ns == settings_.ns;
-      if (!in_scope || (ledger != nullptr && !worth_reading(*allocation, *ledger))) return;
+      if (!in_scope || (ledger != nullptr && !worth_reading(*allocation, Sight::All))) return;
       const bool waits =
           phase_of(*allocation) == Phase::Pending && (ledger == nullptr || !ledger->holds(allocation->id));
       if (!waits) dirty.allocations.try_emplace(allocation->id, allocation->node_id, false);
@@ -344,13 +313,12 @@ class ClusterSource final : public Source {
 
   const NomadSettings settings_;
   Reader reader_;
-  EventStream stream_;
+  Subscription events_;
   std::map<std::string, std::unique_ptr<Followed>> nodes_;  // by node id
   std::set<std::string> timed_;                             // ids of nodes with something that is due at a time
   std::uint64_t index_ = 0;                                 // of the last sweep's list
-  Clock::time_point sweep_at_{}, swept_{}, stream_at_{}, resubscribe_at_{};
-  Backoff backoff_, stream_backoff_;
-  bool streaming_ = false, told_ = false;
+  Clock::time_point sweep_at_{}, swept_{};
+  Backoff backoff_;
 };
 
 }  // namespace

@@ -121,21 +121,20 @@ Result<void> Followed::take_list(Listed listed, Sight sight, Reader& reader, std
                                  std::vector<Rejection>& rejections) {
   Allocations& list = listed.allocations;
   std::move(list.rejections.begin(), list.rejections.end(), std::back_inserter(rejections));
-  std::vector<std::string> seen = list.unreadable;
+  ledger_.begin_list();
+  for (const std::string& id : list.unreadable) ledger_.see(id);
   for (const Allocation& each : list.items) {
-    seen.push_back(each.id);
+    ledger_.see(each.id);
     fold(each, false, reader, stop, rejections);
   }
-  std::sort(seen.begin(), seen.end());
   const bool whole = sight == Sight::All && list.whole && list.unreadable.empty() && listed.index > 0;
-  return settle(seen, whole, reader, std::move(stop), rejections);
+  return settle(whole, reader, std::move(stop), rejections);
 }
 
-Result<void> Followed::settle(const std::vector<std::string>& seen, bool whole, Reader& reader, std::stop_token stop,
-                              std::vector<Rejection>& rejections) {
+Result<void> Followed::settle(bool whole, Reader& reader, std::stop_token stop, std::vector<Rejection>& rejections) {
   ledger_.doubt();
-  const Result<bool> accounted = account(ledger_.missing(seen), reader, stop, rejections);
-  ledger_.listed(seen, whole && accounted && *accounted);
+  const Result<bool> accounted = account(ledger_.missing(), reader, stop, rejections);
+  ledger_.listed(whole && accounted && *accounted);
   if (!accounted) return tl::unexpected(accounted.error());
   return {};
 }

@@ -46,10 +46,9 @@ class Followed {
   // A list of all of the node's allocations: the answer proves an absence only where `sight` is All.
   Result<void> take_list(Listed listed, Sight sight, Reader& reader, std::stop_token stop,
                          std::vector<Rejection>& rejections);
-  // After a list whose news have been folded: asks for what it lacks. `seen`: sorted ids that it had; `whole`: it lacks
+  // After a list that the ledger has seen and whose news have been folded: asks for what it lacks. `whole`: it lacks
   // nothing that we may not see.
-  Result<void> settle(const std::vector<std::string>& seen, bool whole, Reader& reader, std::stop_token stop,
-                      std::vector<Rejection>& rejections);
+  Result<void> settle(bool whole, Reader& reader, std::stop_token stop, std::vector<Rejection>& rejections);
   // One of them, read by its id; `again`: also when it is no news.
   Result<void> take(const std::string& id, bool again, Reader& reader, std::stop_token stop,
                     std::vector<Rejection>& rejections);

@@ -1,7 +1,6 @@
 #include "nomad/ledger.h"
 
 #include <algorithm>
-#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -11,7 +10,7 @@ namespace {
 using std::chrono::milliseconds;
 using Ids = std::vector<std::string>;
 
-constexpr std::size_t kOverKept = 512;  // allocations of a node that are over and still told of
+constexpr std::ptrdiff_t kOverKept = 512;  // allocations of a node that are over and still told of
 constexpr char kStopping[] = "Nomad is about to stop it";
 constexpr char kLost[] = "its Nomad client is lost";
 constexpr char kUnknown[] = "its Nomad client is disconnected";
@@ -60,16 +59,32 @@ void set_maintenance(std::vector<Instance>& instances, const char* reason) {
   for (Instance& each : instances) each.maintenance = reason;
 }
 
-}  // namespace
-
-bool Ledger::news(const Allocation& allocation) const {
-  const auto known = entries_.find(allocation.id);
-  return known == entries_.end() || allocation.modify_index > known->second.index;
+// Null: it is not there. For entries that may be changed and for others.
+auto* find_in(auto& sorted, const AllocId& id) {
+  const auto at =
+      std::ranges::lower_bound(sorted, id, {}, [](const auto& entry) -> const AllocId& { return entry.id; });
+  return at != sorted.end() && at->id == id ? &*at : nullptr;
 }
 
-std::uint64_t Ledger::index_of(const std::string& id) const {
-  const auto known = entries_.find(id);
-  return known == entries_.end() ? 0 : known->second.index;
+}  // namespace
+
+const Ledger::Entry* Ledger::find(const std::string& id) const { return find_in(entries_, AllocId(id)); }
+Ledger::Entry* Ledger::find(const std::string& id) { return find_in(entries_, AllocId(id)); }
+
+Ledger::Entry& Ledger::entry_of(const std::string& id) {
+  AllocId wanted(id);
+  if (Entry* const known = find_in(entries_, wanted)) return *known;
+  return *entries_.insert(std::ranges::lower_bound(entries_, wanted, {}, &Entry::id), Entry{std::move(wanted)});
+}
+
+Ledger::Rest& Ledger::rest_of(Entry& entry) {
+  if (!entry.rest) entry.rest = std::make_unique<Rest>();
+  return *entry.rest;
+}
+
+bool Ledger::news(const Allocation& allocation) const {
+  const Entry* const known = find(allocation.id);
+  return known == nullptr || allocation.modify_index > known->index;
 }
 
 std::vector<Instance> Ledger::instances_of(const std::string& id) const {
@@ -92,36 +107,41 @@ std::vector<Instance> Ledger::instances_of(const std::string& id) const {
 }
 
 // What was there and is no longer has ended: its allocation said so.
-void Ledger::put(const std::string& id, Entry& entry, std::vector<Instance> instances) {
-  for (const Instance& before : instances_of(id)) entry.ended.push_back(before.id);
-  tidy(entry.ended);
-  tidy(entry.doubtful);
-  std::erase_if(entry.ended, [&](const std::string& gone) {
-    return std::binary_search(entry.doubtful.begin(), entry.doubtful.end(), gone) ||
+void Ledger::put(Entry& entry, std::vector<Instance> instances) {
+  const std::string id = entry.id.text();
+  Rest& rest = rest_of(entry);
+  for (const Instance& before : instances_of(id)) rest.ended.push_back(before.id);
+  tidy(rest.ended);
+  tidy(rest.doubtful);
+  std::erase_if(rest.ended, [&](const std::string& gone) {
+    return std::binary_search(rest.doubtful.begin(), rest.doubtful.end(), gone) ||
            std::any_of(instances.begin(), instances.end(), [&](const Instance& each) { return each.id == gone; });
   });
+  if (rest.ended.empty() && rest.doubtful.empty() && !rest.drained) entry.rest.reset();
   changed_[id] = std::move(instances);
 }
 
-void Ledger::finish(const std::string& id, Entry& entry, const Allocation* allocation, const Node* node) {
+void Ledger::finish(Entry& entry, const Allocation* allocation, const Node* node) {
+  Rest& rest = rest_of(entry);
   entry.over = true;
-  entry.drained.reset();
-  entry.doubtful.clear();
+  rest.drained.reset();
+  rest.doubtful.clear();
   entry.vague = false;
   if (allocation != nullptr && allocation->job) {
     Ids ids = all_ids(*allocation, *node, settings_.services);
-    entry.ended.insert(entry.ended.end(), ids.begin(), ids.end());
+    rest.ended.insert(rest.ended.end(), ids.begin(), ids.end());
   }
-  put(id, entry, {});
+  put(entry, {});
 }
 
 // It is there, in one state or another; `made` is what runs of it.
-void Ledger::fold_live(const Allocation& allocation, Entry& entry, const Made& made, Time now) {
+void Ledger::fold_live(const Allocation& allocation, Phase phase, Entry& entry, const Made& made, Time now) {
+  Rest& rest = rest_of(entry);
   std::vector<Instance> before = instances_of(allocation.id);
-  entry.doubtful = made.doubtful;
+  rest.doubtful = made.doubtful;
   entry.vague = !made.whole || !allocation.job;
   if (entry.vague) {  // what stands under it may be what could not be worked out
-    for (const Instance& each : before) entry.doubtful.push_back(each.id);
+    for (const Instance& each : before) rest.doubtful.push_back(each.id);
   }
   const auto stands = [&](const std::string& id) {
     return std::any_of(before.begin(), before.end(), [&](const Instance& each) { return each.id == id; });
@@ -129,8 +149,8 @@ void Ledger::fold_live(const Allocation& allocation, Entry& entry, const Made& m
   std::vector<Instance> instances;
   for (const Instance& each : made.instances) {
     // While it starts, or starts again, nothing new is offered.
-    if (entry.phase == Phase::Pending && !stands(each.id)) {
-      entry.doubtful.push_back(each.id);
+    if (phase == Phase::Pending && !stands(each.id)) {
+      rest.doubtful.push_back(each.id);
     } else {
       instances.push_back(each);
     }
@@ -139,40 +159,40 @@ void Ledger::fold_live(const Allocation& allocation, Entry& entry, const Made& m
   for (Instance& each : before) {
     const auto again = [&](const Instance& now_made) { return now_made.id == each.id; };
     if (std::any_of(instances.begin(), instances.end(), again)) continue;
-    if (std::find(entry.doubtful.begin(), entry.doubtful.end(), each.id) == entry.doubtful.end()) continue;
+    if (std::find(rest.doubtful.begin(), rest.doubtful.end(), each.id) == rest.doubtful.end()) continue;
     instances.push_back(std::move(each));
   }
   std::sort(instances.begin(), instances.end(), [](const Instance& a, const Instance& b) { return a.id < b.id; });
-  if (entry.phase == Phase::Stopping) set_maintenance(instances, kStopping);
-  if (entry.phase == Phase::Unknown && settings_.unknown == Doubt::Maintenance) set_maintenance(instances, kUnknown);
-  if (entry.phase == Phase::Lost && settings_.lost == Doubt::Maintenance) set_maintenance(instances, kLost);
-  const bool stops = entry.phase == Phase::Stopping && allocation.desired_status != "run";
-  if (!stops) entry.drained.reset();
-  if (stops && !entry.drained) entry.drained = now + drain_of(allocation, settings_.drain);
-  put(allocation.id, entry, std::move(instances));
-  if (entry.drained && *entry.drained <= now) finish(allocation.id, entry, nullptr, nullptr);
+  if (phase == Phase::Stopping) set_maintenance(instances, kStopping);
+  if (phase == Phase::Unknown && settings_.unknown == Doubt::Maintenance) set_maintenance(instances, kUnknown);
+  if (phase == Phase::Lost && settings_.lost == Doubt::Maintenance) set_maintenance(instances, kLost);
+  const bool stops = phase == Phase::Stopping && allocation.desired_status != "run";
+  if (!stops) rest.drained.reset();
+  if (stops && !rest.drained) rest.drained = now + drain_of(allocation, settings_.drain);
+  put(entry, std::move(instances));
+  if (entry.rest && entry.rest->drained && *entry.rest->drained <= now) finish(entry, nullptr, nullptr);
 }
 
 void Ledger::fold(const Allocation& allocation, const Node& node, const std::vector<NativeService>& rows, Time now,
                   std::vector<Rejection>& rejections, bool again) {
   if (!again && !news(allocation)) return;
-  Entry& entry = entries_[allocation.id];
+  Entry& entry = entry_of(allocation.id);
+  entry.seen = true;
   if (allocation.modify_index < entry.index) return;
   entry.index = allocation.modify_index;
-  entry.phase = phase_of(allocation);
-  const bool lost = entry.phase == Phase::Lost && settings_.lost == Doubt::Remove;
-  const bool unknown = entry.phase == Phase::Unknown && settings_.unknown == Doubt::Remove;
-  const bool drained = entry.over && entry.phase == Phase::Stopping;
-  if (entry.phase == Phase::Ended || lost || unknown || drained)
-    return finish(allocation.id, entry, &allocation, &node);
+  const Phase phase = phase_of(allocation);
+  const bool lost = phase == Phase::Lost && settings_.lost == Doubt::Remove;
+  const bool unknown = phase == Phase::Unknown && settings_.unknown == Doubt::Remove;
+  const bool drained = entry.over && phase == Phase::Stopping;
+  if (phase == Phase::Ended || lost || unknown || drained) return finish(entry, &allocation, &node);
   entry.over = false;
   Allocation asked = allocation;
-  if (entry.phase == Phase::Pending || entry.phase == Phase::Lost) asked.client_status = "running";
+  if (phase == Phase::Pending || phase == Phase::Lost) asked.client_status = "running";
   Made made = make_instances(asked, node, rows, settings_.services);
   rejections.insert(rejections.end(), made.rejections.begin(), made.rejections.end());
-  const bool keep = entry.phase == Phase::Lost && settings_.lost == Doubt::Keep;
+  const bool keep = phase == Phase::Lost && settings_.lost == Doubt::Keep;
   // Its rows go before it does, and the last good word is better than one without them.
-  if (entry.phase == Phase::Stopping) {
+  if (phase == Phase::Stopping) {
     if (std::vector<Instance> before = instances_of(allocation.id); !before.empty()) {
       made = Made{};
       made.instances = std::move(before);
@@ -182,50 +202,54 @@ void Ledger::fold(const Allocation& allocation, const Node& node, const std::vec
     for (const Instance& each : instances_of(allocation.id)) made.doubtful.push_back(each.id);
     made.instances.clear();
   }
-  fold_live(allocation, entry, made, now);
+  fold_live(allocation, phase, entry, made, now);
 }
 
 void Ledger::end(const std::string& id) {
-  const auto known = entries_.find(id);
-  if (known != entries_.end()) finish(id, known->second, nullptr, nullptr);
+  if (Entry* const known = find(id)) finish(*known, nullptr, nullptr);
 }
 
-void Ledger::listed(const Ids& seen, bool whole) {
+void Ledger::begin_list() {
+  for (Entry& entry : entries_) entry.seen = false;
+}
+
+void Ledger::see(const std::string& id) {
+  if (Entry* const known = find(id)) known->seen = true;
+}
+
+void Ledger::listed(bool whole) {
   complete_ = whole;
-  std::size_t over = 0;
-  for (const auto& [id, entry] : entries_) over += entry.over ? 1 : 0;
-  for (auto at = entries_.begin(); at != entries_.end() && over > kOverKept;) {
-    const bool gone = at->second.over && !std::binary_search(seen.begin(), seen.end(), at->first);
+  std::ptrdiff_t over = std::ranges::count_if(entries_, &Entry::over);
+  std::erase_if(entries_, [&](const Entry& entry) {
+    const bool gone = over > kOverKept && entry.over && !entry.seen;
+    if (gone) changed_.try_emplace(entry.id.text());
     over -= gone ? 1 : 0;
-    if (gone) changed_.try_emplace(at->first);
-    at = gone ? entries_.erase(at) : std::next(at);
-  }
+    return gone;
+  });
+  entries_.shrink_to_fit();
 }
 
-Ids Ledger::live() const {
-  Ids out;
-  for (const auto& [id, entry] : entries_) {
-    if (!entry.over) out.push_back(id);
-  }
-  return out;
+bool Ledger::has_live() const {
+  return std::ranges::any_of(entries_, [](const Entry& entry) { return !entry.over; });
 }
 
-Ids Ledger::missing(const Ids& seen) const {
-  const Ids known = live();
+Ids Ledger::missing() const {
   Ids out;
-  std::set_difference(known.begin(), known.end(), seen.begin(), seen.end(), std::back_inserter(out));
+  for (const Entry& entry : entries_) {
+    if (!entry.over && !entry.seen) out.push_back(entry.id.text());
+  }
   return out;
 }
 
 void Ledger::restart() {
-  for (auto& [id, entry] : entries_) entry.index = 0;
+  for (Entry& entry : entries_) entry.index = 0;
 }
 
 bool Ledger::tick(Time now) {
   bool changed = false;
-  for (auto& [id, entry] : entries_) {
-    if (!entry.drained || *entry.drained > now) continue;
-    finish(id, entry, nullptr, nullptr);
+  for (Entry& entry : entries_) {
+    if (!entry.rest || !entry.rest->drained || *entry.rest->drained > now) continue;
+    finish(entry, nullptr, nullptr);
     changed = true;
   }
   return changed;
@@ -233,30 +257,29 @@ bool Ledger::tick(Time now) {
 
 std::optional<Ledger::Time> Ledger::due() const {
   std::optional<Time> out;
-  for (const auto& [id, entry] : entries_) {
-    if (entry.drained && (!out || *entry.drained < *out)) out = entry.drained;
+  for (const Entry& entry : entries_) {
+    if (entry.rest && entry.rest->drained && (!out || *entry.rest->drained < *out)) out = entry.rest->drained;
   }
   return out;
 }
 
 SlicePtr Ledger::slice() {
-  const bool complete =
-      complete_ && std::none_of(entries_.begin(), entries_.end(), [](const auto& each) { return each.second.vague; });
+  const bool complete = complete_ && std::ranges::none_of(entries_, &Entry::vague);
   if (slice_ && changed_.empty() && slice_->complete == complete) return slice_;
   Slice now;
   now.complete = complete;
   for (std::size_t i = 0; slice_ && i < slice_->instances.size(); ++i) {
-    const std::string id(allocation_of(slice_->instances.id(i)));
-    if (!changed_.contains(id)) now.instances.add(slice_->instances.at(i));
+    if (!changed_.contains(allocation_of(slice_->instances.id(i)))) now.instances.add(slice_->instances.at(i));
   }
   for (const auto& [id, instances] : changed_) {
     for (const Instance& each : instances) now.instances.add(each);
   }
   now.instances.seal();
   changed_.clear();
-  for (const auto& [id, entry] : entries_) {
-    now.ended.insert(now.ended.end(), entry.ended.begin(), entry.ended.end());
-    now.doubtful.insert(now.doubtful.end(), entry.doubtful.begin(), entry.doubtful.end());
+  for (const Entry& entry : entries_) {
+    if (!entry.rest) continue;
+    now.ended.insert(now.ended.end(), entry.rest->ended.begin(), entry.rest->ended.end());
+    now.doubtful.insert(now.doubtful.end(), entry.rest->doubtful.begin(), entry.rest->doubtful.end());
   }
   tidy(now.ended);
   tidy(now.doubtful);

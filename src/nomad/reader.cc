@@ -70,8 +70,8 @@ Result<Listed> Reader::node_allocations(const std::string& id, std::stop_token s
   return decode_list(path, *answer);
 }
 
-Result<Stubs> Reader::stubs(std::stop_token stop) {
-  Stubs all;
+Result<StubList> Reader::stubs(const OnStub& on_stub, std::stop_token stop) {
+  StubList all;
   for (std::string token;;) {
     std::string path = "/v1/allocations";
     add_query(path, "namespace", settings_.ns);
@@ -86,10 +86,7 @@ Result<Stubs> Reader::stubs(std::stop_token stop) {
     if (page->index == 0 && !page->allocations.items.empty()) return fail(Fault::Keep, path + ": no X-Nomad-Index");
     all.index = first ? page->index : std::min(all.index, page->index);
     Allocations& more = page->allocations;
-    for (Allocation& each : more.items) {
-      const Phase phase = phase_of(each);
-      all.of_node[each.node_id].push_back({std::move(each.id), each.modify_index, phase});
-    }
+    for (const Allocation& each : more.items) on_stub(each);
     std::move(more.unreadable.begin(), more.unreadable.end(), std::back_inserter(all.unreadable));
     std::move(more.rejections.begin(), more.rejections.end(), std::back_inserter(all.rejections));
     all.whole = all.whole && more.whole;

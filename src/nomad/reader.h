@@ -1,7 +1,7 @@
 // Reads of Nomad's API as values, and what each answer proves.
 #pragma once
 
-#include <map>
+#include <functional>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -25,16 +25,9 @@ struct Listed {
   std::uint64_t index = 0;
 };
 
-// What a sweep keeps of each of tens of thousands of stubs.
-struct Stub {
-  std::string id;
-  std::uint64_t modify_index = 0;
-  Phase phase = Phase::Pending;
-};
-
-struct Stubs {
-  std::map<std::string, std::vector<Stub>> of_node;  // by node id
-  std::vector<std::string> unreadable;               // as in Allocations
+// A list of stubs, but for the stubs themselves.
+struct StubList {
+  std::vector<std::string> unreadable;  // as in Allocations
   std::vector<Rejection> rejections;
   bool whole = true;
   std::uint64_t index = 0;
@@ -55,8 +48,9 @@ class Reader {
   static std::string node_path(const std::string& id);    // of its allocations
   Result<Listed> decode_list(const std::string& path, const Answer& answer);
   Result<Listed> node_allocations(const std::string& id, std::stop_token stop);
-  // The stubs of all namespaces that we follow, page by page. Pages are snapshots of their own.
-  Result<Stubs> stubs(std::stop_token stop);
+  // The stubs of all namespaces that we follow, page by page, none of which is kept. Pages are snapshots of their own.
+  using OnStub = std::function<void(const Allocation& stub)>;
+  Result<StubList> stubs(const OnStub& on_stub, std::stop_token stop);
   Result<Found> allocation(const std::string& id, std::stop_token stop);
   // The rows of Nomad's own discovery; empty where it has none (before 1.3), or where they cannot be read.
   std::vector<NativeService> rows(const Allocation& allocation, std::stop_token stop);

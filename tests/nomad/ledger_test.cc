@@ -106,12 +106,13 @@ TEST_F(LedgerTest, WhatEndedBeforeWeCameIsProvenToBeOverAsWell) {
 
 TEST_F(LedgerTest, AListThatLacksAnAllocationEndsNothing) {
   fold(allocation());
-  ledger_.listed({}, false);
+  ledger_.begin_list();
+  ledger_.listed(false);
   const SlicePtr slice = ledger_.slice();
   EXPECT_EQ(slice->instances.size(), 2U);
   EXPECT_FALSE(slice->complete);
   EXPECT_TRUE(slice->ended.empty());
-  EXPECT_EQ(ledger_.missing({}), Ids{kId});
+  EXPECT_EQ(ledger_.missing(), Ids{kId});
 }
 
 TEST_F(LedgerTest, AnAllocationThatNomadHasNoLongerHasEnded) {
@@ -219,7 +220,9 @@ TEST_F(LedgerTest, AnAllocationWhoseJobCannotBeReadStaysAsItIsAndProvesNothing) 
   Allocation jobless = allocation();
   jobless.job = nullptr;
   fold(jobless);
-  ledger_.listed({kId}, true);
+  ledger_.begin_list();
+  ledger_.see(kId);
+  ledger_.listed(true);
   const SlicePtr slice = ledger_.slice();
   EXPECT_EQ(slice->instances.size(), 2U);
   EXPECT_FALSE(slice->complete);
