@@ -78,7 +78,9 @@ Result<std::size_t> Client::list(const std::string& base, const std::string& pat
     if (!answer) return tl::unexpected(answer.error());
     if (answer->status != 200) {
       return fail(Fault::Keep, place(base, path + query) + " answered " + std::to_string(answer->status) +
-                                   (answer->status == 500 ? ", as fleet does while etcd is down" : "") +
+                                   (answer->status == 500 || answer->status == 503
+                                        ? ", as fleet does while etcd is out of its reach or has lost its units"
+                                        : "") +
                                    "; what is known stays");
     }
     auto page = decode(answer->body);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
 
 namespace muster::fleet {
 namespace {
@@ -68,7 +69,9 @@ HostRef Ledger::host(const std::string& machine) const {
 }
 
 // Takes in what units say; those that changed are read anew.
-void Ledger::learn(const Snapshot& snapshot) {
+void Ledger::learn(const Snapshot& snapshot, Time now) {
+  const bool had = !std::exchange(none_, snapshot.units.empty());
+  if (snapshot.machines.empty() || (had && none_)) shaken_ = now;
   for (const auto& [name, row] : snapshot.units) {
     Config& config = configs_[name];
     std::vector<std::string> listen = listens_of(snapshot, name);
@@ -100,7 +103,7 @@ Ledger::Verdict::What Ledger::untold(const Snapshot& snapshot, const std::string
   if (alive && !seen.untold) seen.untold = now;
   // A cluster without machines runs nothing, and is more likely one whose etcd has lost all, or another one.
   const bool blind = snapshot.machines.empty();
-  if (snapshot.destroyed.contains(unit) && !blind) return What::End;
+  if (snapshot.destroyed.contains(unit) && !blind && ((alive && seen.outlived) || !shaken(now))) return What::End;
   const auto row = snapshot.units.find(unit);
   if (row != snapshot.units.end() && alive) {
     if (row->second.desired == "inactive" || row->second.desired == "loaded") return What::End;
@@ -163,6 +166,7 @@ void Ledger::judge(const Snapshot& snapshot, const std::string& machine, const s
   What what = What::Doubt;
   if (row != nullptr) {
     seen.untold.reset();
+    seen.outlived = snapshot.destroyed.contains(unit);
     seen.state.load = row->load;
     seen.state.active = row->active;
     seen.state.sub = row->sub;
@@ -184,7 +188,7 @@ void Ledger::judge(const Snapshot& snapshot, const std::string& machine, const s
 }
 
 Update Ledger::fold(const Snapshot& snapshot, Time now) {
-  learn(snapshot);
+  learn(snapshot, now);
   const bool blind = snapshot.machines.empty();
   Update out;
   out.domain = settings_.lost == Lost::Remove && snapshot.whole && !blind && settings_.local.id.empty()
@@ -228,7 +232,7 @@ Update Ledger::fold(const Snapshot& snapshot, Time now) {
     tidy(slice.doubtful);
     recall(id, slice, now);
     slice.distance = kDistance;
-    slice.complete = snapshot.whole && !blind && (!gone || settings_.lost == Lost::Remove);
+    slice.complete = snapshot.whole && !blind && !(none_ && shaken(now)) && (!gone || settings_.lost == Lost::Remove);
     out.slices.push_back({where, draft.slice});
   }
   if (!blind) forget(snapshot);

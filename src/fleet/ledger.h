@@ -31,13 +31,17 @@ struct LedgerSettings {
   // Scope node: only this machine, by the agent on 127.0.0.1. Empty id: the cluster.
   units::Machine local{};
   // For so long a machine must be listed without a unit's state before a unit that is scheduled nowhere is believed to
-  // be gone from it: longer than fleet's agent_ttl of 30 s, after which the states of a dead machine and it itself
-  // vanish.
+  // be gone from it, and fleet must have answered without a break before one that it does not know any more is: longer
+  // than its agent_ttl of 30 s, after which the states of a dead machine and it itself vanish, and within which each
+  // machine says all of its own again.
   std::chrono::milliseconds settle{60 * 1000};
 };
 
 // An instance ends when fleet says so: its unit is destroyed, or is inactive or failed on a machine that is listed, or
-// is scheduled on another. States that merely vanish are Lost.
+// is scheduled on another. States that merely vanish are Lost. A unit that is gone together with its state proves
+// nothing while fleet may have lost its memory: over an etcd that lost its data it answers for 2 to 13 s as an empty
+// cluster does, with a 404 for each unit and a machine or none, and then 500, while the units run on (fleet 1.0 with
+// etcd 3.4).
 class Ledger {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -47,6 +51,7 @@ class Ledger {
   // Units that a read should confirm by name when its listing lacks them.
   const std::set<std::string>& known() const { return known_; }
   Update fold(const Snapshot& snapshot, Time now);
+  void missed(Time now) { shaken_ = now; }  // a read that failed
 
  private:
   struct Seen {  // one unit on one machine
@@ -54,6 +59,7 @@ class Ledger {
     units::UnitState state;      // the last that was told
     std::optional<Time> untold;  // since when no state is told while the machine is listed
     bool up = false;             // the last verdict was to register it
+    bool outlived = false;  // its state was told when the unit was destroyed already, as it is until it has stopped
     units::UnitConfig config;
   };
   struct Config {
@@ -64,7 +70,8 @@ class Ledger {
   struct Draft;
   using Verdict = units::Verdict;
 
-  void learn(const Snapshot& snapshot);
+  void learn(const Snapshot& snapshot, Time now);
+  bool shaken(Time now) const { return shaken_ && now < *shaken_ + settings_.settle; }
   const units::UnitConfig& config_of(const std::string& unit, const std::string& machine);
   units::Machine machine(const std::string& id) const;
   void judge(const Snapshot& snapshot, const std::string& machine, const std::string& unit, Draft& draft, Time now);
@@ -82,6 +89,8 @@ class Ledger {
   std::map<std::string, std::map<std::string, Seen>> seen_;   // by machine, by unit
   std::map<std::string, std::map<std::string, Time>> ended_;  // by machine: ids that have ended, and when
   std::set<std::string> known_;
+  std::optional<Time> shaken_;  // when fleet last failed to answer, listed no machine, or listed no unit any more
+  bool none_ = false;           // no unit is listed
 };
 
 }  // namespace muster::fleet

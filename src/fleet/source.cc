@@ -29,7 +29,10 @@ class FleetSource final : public Source {
     const Result<Snapshot> snapshot = client_.read(ledger_.known(), stop);
     failures_ = snapshot ? 0 : failures_ + 1;
     due_ = snapshot ? begun + settings_.refresh : Clock::now() + backoff();
-    if (!snapshot) return tl::unexpected(snapshot.error());
+    if (!snapshot) {
+      if (!stop.stop_requested()) ledger_.missed(Clock::now());
+      return tl::unexpected(snapshot.error());
+    }
     return ledger_.fold(*snapshot, Clock::now());
   }
 

@@ -109,7 +109,10 @@ TEST_F(FleetEndToEnd, ADeadMachineAndAnEmptyAnswerTakeNothingAway) {
   hosts.fleet.lose_machine(kM1);
   ASSERT_TRUE(after_three_reads());
   EXPECT_TRUE(both());
-  hosts.fleet.edit([](fakes::FleetCluster& cluster) { cluster = {}; });
+  hosts.fleet.lose_memory();
+  ASSERT_TRUE(after_three_reads());
+  EXPECT_TRUE(both());
+  hosts.fleet.add_machine(kM1, kHostA);  // says that it is there, and not yet what it runs
   ASSERT_TRUE(after_three_reads());
   EXPECT_TRUE(both());
   EXPECT_EQ(muster.metric("muster_consul_writes_total", {"verb=\"deregister\""}).value_or(0), 0);

@@ -11,7 +11,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kTokenLimit = 100;
-constexpr char kLetters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr char kLetters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr char kRoot[] = "/fleet/v1/";
 
 // {limit, page} as two little-endian 16-bit numbers, in base64: "ZAACAA==" is the second page of 100.
@@ -27,7 +27,6 @@ std::string token_of(std::size_t limit, std::size_t page) {
 }
 
 std::optional<std::size_t> page_of(const std::string& token, std::size_t limit) {
-  if (token.empty()) return 1;
   for (std::size_t page = 1; page < 1000; ++page) {
     if (token == token_of(limit, page)) return page;
   }
@@ -50,7 +49,8 @@ Json describe(const std::string& name, const FleetUnit& unit, bool alone) {
     if (!unit.machine.empty()) out["machineID"] = unit.machine;
   }
   for (const FleetOption& option : unit.options) {
-    out["options"].push_back({{"section", option.section}, {"name", option.name}, {"value", option.value}});
+    out["options"].push_back({{"section", option.section}, {"name", option.name}});
+    if (!option.value.empty()) out["options"].back()["value"] = option.value;
   }
   return out;
 }
@@ -60,7 +60,7 @@ Json describe(const std::string& name, const FleetUnit& unit, bool alone) {
 struct FakeFleet::State {
   std::mutex mutex;
   FleetCluster cluster;
-  bool etcd_down = false;
+  int etcd_down = 0;  // or the status
   std::size_t limit = kTokenLimit;
   std::uint64_t reads = 0;
   std::function<void(FleetCluster&, std::size_t)> between;
@@ -71,12 +71,19 @@ struct FakeFleet::State {
     const std::lock_guard lock(mutex);
     if (request.path == "/fleet/v1/units" && !request.query.contains("nextPageToken")) ++reads;
     if (instead) return instead(request);
-    if (etcd_down) return error(500, "");
-    if (request.method != "GET" || !request.path.starts_with(kRoot)) return {404, "404 page not found\n"};
+    if (etcd_down == 503) return error(503, "fleet server unable to communicate with etcd");
+    if (etcd_down != 0) return error(500, "");
+    if (!request.path.starts_with(kRoot)) return error(404, "");
     const std::string what = request.path.substr(sizeof(kRoot) - 1);
-    if (what.starts_with("units/")) return one(what.substr(6));
-    if (what != "units" && what != "state" && what != "machines") return {404, "404 page not found\n"};
+    if (what.starts_with("units/") && what.size() > 6) return one(what.substr(6));
+    if (what != "units" && what != "state" && what != "machines") return error(404, "");
+    if (request.method != "GET") return error(405, "only GET supported against this resource");
     return list(what, request);
+  }
+
+  std::string bad_token(const std::string& token) const {
+    return token.size() == token_of(limit, 1).size() ? "token limit must be " + std::to_string(limit)
+                                                     : "illegal base64 data at input byte 0";
   }
 
   HttpReply one(const std::string& name) {
@@ -87,8 +94,8 @@ struct FakeFleet::State {
 
   HttpReply list(const std::string& what, const HttpRequest& request) {
     const auto token = request.query.find("nextPageToken");
-    const auto page = page_of(token == request.query.end() ? "" : token->second, limit);
-    if (!page) return error(400, "illegal base64 data at input byte 0");
+    const auto page = token == request.query.end() ? 1 : page_of(token->second, limit);
+    if (!page) return error(400, bad_token(token->second));
     if (between && what == "units") between(cluster, *page);
     const std::vector<Json> rows = rows_of(what);
     const std::size_t from = std::min((*page - 1) * limit, rows.size());
@@ -98,7 +105,11 @@ struct FakeFleet::State {
       out[what == "state" ? "states" : what] = std::vector<Json>(rows.begin() + static_cast<std::ptrdiff_t>(from),
                                                                  rows.begin() + static_cast<std::ptrdiff_t>(to));
     }
-    if (to < rows.size()) out["nextPageToken"] = token_of(limit, *page + 1);
+    if (from < to && from + limit <= rows.size()) {  // also where that page will be empty
+      out["nextPageToken"] = token_of(limit, *page + 1);
+    } else if (what == "state") {
+      std::erase_if(cluster.states, [](const auto& each) { return each.second.leaving; });
+    }
     return json(200, out);
   }
 
@@ -177,8 +188,10 @@ void FakeFleet::stop(const std::string& name) {
 }
 
 void FakeFleet::destroy(const std::string& name) {
-  edit([&](FleetCluster& cluster) { cluster.units.erase(name); });
-  expire(name);
+  edit([&](FleetCluster& cluster) {
+    cluster.units.erase(name);
+    for (auto& [at, state] : cluster.states) state.leaving = state.leaving || at.first == name;
+  });
 }
 
 void FakeFleet::move(const std::string& name, const std::string& machine) {
@@ -197,7 +210,16 @@ void FakeFleet::expire(const std::string& name) {
 
 void FakeFleet::etcd_down(bool down) {
   const std::lock_guard lock(state_->mutex);
-  state_->etcd_down = down;
+  state_->etcd_down = down ? 500 : 0;
+}
+
+void FakeFleet::etcd_long_down(bool down) {
+  const std::lock_guard lock(state_->mutex);
+  state_->etcd_down = down ? 503 : 0;
+}
+
+void FakeFleet::lose_memory() {
+  edit([](FleetCluster& cluster) { cluster = {}; });
 }
 
 void FakeFleet::page_size(std::size_t rows) {

@@ -33,6 +33,7 @@ struct FleetState {
   std::string sub = "running";
   std::string load = "loaded";
   std::string hash = "57c04786eb6ac76c448e081da7da2b1193d5e50e";
+  bool leaving = false;  // told once more, and then gone
 };
 
 struct FleetCluster {
@@ -63,14 +64,17 @@ class FakeFleet {
   void lose_machine(const std::string& id);
   // A unit with an [X-Consul] section of these keys, launched and running on the machine.
   void start(const std::string& name, const std::string& machine, const std::map<std::string, std::string>& consul);
-  void stop(const std::string& name);     // desired and state inactive
-  void destroy(const std::string& name);  // unit and states gone
+  void stop(const std::string& name);  // desired and state inactive
+  // The unit is gone; its states are listed once more, since the machine needs some seconds to stop it.
+  void destroy(const std::string& name);
   void move(const std::string& name, const std::string& machine);
   void expire(const std::string& name);  // its states are gone, the unit is as it was
   void edit(const std::function<void(FleetCluster&)>& change);
 
   // --- misbehaviour ---
-  void etcd_down(bool down);         // every list is 500 with an empty message
+  void etcd_down(bool down);         // everything is 500 with an empty message
+  void etcd_long_down(bool down);    // longer than agent_ttl: everything is 503
+  void lose_memory();                // etcd comes back without its data: no unit, no state, no machine
   void page_size(std::size_t rows);  // fleetd's token_limit
   // Called before each page of a listing is answered: the cluster may change between pages.
   void between_pages(std::function<void(FleetCluster&, std::size_t page)> change);

@@ -75,14 +75,47 @@ TEST(FakeFleet, PagesAsTheRealOneDid) {
 
 TEST(FakeFleet, ErrorsReadAsTheRealOnes) {
   FakeFleet fleet;
-  EXPECT_EQ(get(fleet, "/units?nextPageToken=garbage").status, 400);
-  EXPECT_EQ(body(fleet, "/units?nextPageToken=garbage"),
+  EXPECT_EQ(get(fleet, "/units?nextPageToken=A").status, 400);
+  EXPECT_EQ(body(fleet, "/units?nextPageToken=A"),
             Json::parse(R"({"error":{"code":400,"message":"illegal base64 data at input byte 0"}})"));
+  EXPECT_EQ(body(fleet, "/units?nextPageToken=YwACAA%3D%3D"),
+            Json::parse(R"({"error":{"code":400,"message":"token limit must be 100"}})"));
+  for (const char* path : {"/nothing", "/units/", "/machines/m"}) {
+    EXPECT_EQ(get(fleet, path).status, 404);
+    EXPECT_EQ(body(fleet, path), Json::parse(R"({"error":{"code":404,"message":""}})"));
+  }
   EXPECT_EQ(body(fleet, "/units/none.service"),
             Json::parse(R"({"error":{"code":404,"message":"unit does not exist"}})"));
   fleet.etcd_down(true);
   EXPECT_EQ(get(fleet, "/state").status, 500);
   EXPECT_EQ(body(fleet, "/state"), Json::parse(R"({"error":{"code":500,"message":""}})"));
+  fleet.etcd_long_down(true);
+  EXPECT_EQ(get(fleet, "/state").status, 503);
+  EXPECT_EQ(body(fleet, "/state"),
+            Json::parse(R"({"error":{"code":503,"message":"fleet server unable to communicate with etcd"}})"));
+}
+
+// A real one promises a page more when the last is full.
+TEST(FakeFleet, AfterAFullLastPageComesAnEmptyOne) {
+  FakeFleet fleet;
+  for (int i = 0; i < 100; ++i) fleet.start("u" + std::to_string(1000 + i) + ".service", "m", {});
+  EXPECT_EQ(body(fleet, "/units")["nextPageToken"], "ZAACAA==");
+  EXPECT_EQ(get(fleet, "/units?nextPageToken=ZAACAA%3D%3D").body, "{}");
+}
+
+TEST(FakeFleet, ADestroyedUnitIsToldOfUntilItHasStopped) {
+  FakeFleet fleet;
+  fleet.start("web.service", "m", {});
+  fleet.destroy("web.service");
+  EXPECT_EQ(get(fleet, "/units").body, "{}");
+  EXPECT_EQ(body(fleet, "/state")["states"].size(), 1U);
+  EXPECT_EQ(get(fleet, "/state").body, "{}");
+}
+
+TEST(FakeFleet, AnOptionWithoutAValueHasNone) {
+  FakeFleet fleet;
+  fleet.start("web.service", "m", {{"Port", ""}});
+  EXPECT_EQ(body(fleet, "/units/web.service")["options"][1], Json::parse(R"({"section":"X-Consul","name":"Port"})"));
 }
 
 TEST(FakeFleet, AGlobalUnitAloneHasNoCurrentState) {

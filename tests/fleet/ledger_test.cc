@@ -111,6 +111,7 @@ TEST_F(FleetLedger, AStoppedUnitEndsWhileItsMachineLives) {
 
 TEST_F(FleetLedger, AnEndIsSaidUntilTheUnitRunsAgain) {
   run("web.service", "m1");
+  unit("other.service", "");
   fold();
   destroy("web.service");
   fold(2);
@@ -133,6 +134,48 @@ TEST_F(FleetLedger, ADestroyedUnitThatStillRunsIsKeptUntilItStops) {
   snapshot_.states.clear();
   fold(4);
   EXPECT_EQ(ended("m1"), (Strings{"m1/web.service"}));
+}
+
+// Over an etcd that had lost its data a real fleet answered like this while all units ran: muster removed them all.
+TEST_F(FleetLedger, AFleetThatHasLostItsMemoryEndsNothingBeforeEachMachineHasHadTheTimeToSayItAgain) {
+  run("web.service", "m1");
+  unit("log.service", "").options.push_back({"X-Fleet", "Global", "true"});
+  state("m2", "log.service", "active");
+  fold();
+  const Snapshot before = snapshot_;
+  destroy("web.service");
+  destroy("log.service");
+  for (const char* missing : {"m2", ""}) {  // the first machine is back, then all are
+    snapshot_.machines = before.machines;
+    snapshot_.machines.erase(missing);
+    fold(*missing != '\0' ? 2 : 61);
+    EXPECT_EQ(instances("m1"), (Strings{"m1/web.service"}));
+    EXPECT_EQ(instances("m2"), (Strings{"m2/log.service"}));
+    EXPECT_FALSE(slice("m1")->complete) << "no unit is listed any more";
+  }
+  fold(62);
+  EXPECT_EQ(ended("m1"), (Strings{"m1/web.service"}));
+  EXPECT_EQ(ended("m2"), (Strings{"m2/log.service"}));
+  EXPECT_TRUE(slice("m1")->complete);
+}
+
+TEST_F(FleetLedger, AfterAReadThatFailedAUnitThatIsGoneWithItsStateIsWaitedFor) {
+  run("web.service", "m1");
+  run("db.service", "m1");
+  fold();
+  ledger_.missed(Ledger::Time(seconds(10)));
+  destroy("web.service");
+  fold(12);
+  EXPECT_EQ(instances("m1").size(), 2U);
+  EXPECT_TRUE(slice("m1")->complete);
+  snapshot_.units.erase("db.service");
+  snapshot_.destroyed.insert("db.service");
+  fold(14);
+  snapshot_.states.clear();
+  fold(16);
+  EXPECT_EQ(ended("m1"), (Strings{"m1/db.service"})) << "its machine told of it until it had stopped";
+  fold(74);
+  EXPECT_EQ(ended("m1"), (Strings{"m1/db.service", "m1/web.service"}));
 }
 
 TEST_F(FleetLedger, AMovedUnitEndsWhereItWas) {
