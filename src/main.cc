@@ -35,8 +35,8 @@ void observe(run::Parts& parts, web::Metrics& metrics) {
 web::State state_of(const run::Daemon& daemon) {
   const auto totals = daemon.totals();
   const auto depth = daemon.depth();
-  return {totals.agents,  totals.failing, totals.conflicts, totals.blind, totals.held,
-          totals.remarks, depth.main,     depth.retry,      depth.busy,   daemon.holds_lock()};
+  return {totals.agents, totals.failing, totals.conflicts, totals.blind,        totals.held,     totals.remarks,
+          depth.main,    depth.retry,    depth.busy,       daemon.holds_lock(), daemon.watched()};
 }
 
 Result<std::unique_ptr<web::Server>> serve(const std::string& listen, run::Daemon& daemon, web::Metrics& metrics) {

@@ -77,6 +77,12 @@ void Daemon::follow() {
   log::info("watch", {{"agents_left_to_the_audit", std::to_string(left_out)}});
 }
 
+std::map<std::string, std::size_t> Daemon::watched() const {
+  if (parts_.watch == nullptr) return {{"left_out", journal_.totals().agents}};
+  const consul::Watch::Totals totals = parts_.watch->totals();
+  return {{"answering", totals.agents - totals.lost}, {"silent", totals.lost}, {"left_out", unwatched_}};
+}
+
 void Daemon::watch(std::stop_token stop) {
   const auto seen = [this](const AgentKey& agent, consul::Watch::Sighting sighting) {
     if (sighting == consul::Watch::Sighting::Back) queue_.hurry(agent);

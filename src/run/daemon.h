@@ -66,6 +66,8 @@ class Daemon {
   bool holds_lock() const { return parts_.lock != nullptr && parts_.lock->may_write(); }
   Journal::Totals totals() const { return journal_.totals(); }
   AgentQueue::Depth depth() const { return queue_.depth(); }
+  // Agents, as muster_watch_agents counts them.
+  std::map<std::string, std::size_t> watched() const;
   std::string plans() const { return journal_.plans(); }
 
  private:

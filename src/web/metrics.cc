@@ -123,6 +123,14 @@ void Metrics::set(std::string_view metric, Labels labels, double value) {
   if (auto* gauge = Registry::find(registry_->gauges, metric, {labels.begin(), labels.end()})) gauge->Set(value);
 }
 
+// Every value that the one label can take; 0 for those not counted.
+void Metrics::set_each(std::string_view metric, const std::map<std::string, std::size_t>& counts) {
+  for (const std::string& label : table_values(metric)) {
+    const auto count = counts.find(label);
+    set(metric, {label}, count == counts.end() ? 0 : static_cast<double>(count->second));
+  }
+}
+
 void Metrics::source_answered(const std::string& source, const Result<Update>& answer, std::size_t instances,
                               std::chrono::system_clock::time_point now) {
   add("muster_source_updates_total", {source, answer ? "ok" : "error"});
@@ -154,10 +162,8 @@ void Metrics::set_state(const State& state) {
   set("muster_agent_failing", {}, static_cast<double>(state.failing));
   set("muster_plan_conflicts", {}, static_cast<double>(state.conflicts));
   set("muster_agents_blind", {}, static_cast<double>(state.blind));
-  for (const std::string& kind : table_values("muster_agent_remarks")) {
-    const auto count = state.remarks.find(kind);
-    set("muster_agent_remarks", {kind}, count == state.remarks.end() ? 0 : static_cast<double>(count->second));
-  }
+  set_each("muster_agent_remarks", state.remarks);
+  set_each("muster_watch_agents", state.watch);
   set("muster_queue_depth", {"main"}, static_cast<double>(state.queue_main));
   set("muster_queue_depth", {"retry"}, static_cast<double>(state.queue_retry));
   set("muster_queue_depth", {"busy"}, static_cast<double>(state.queue_busy));

@@ -54,6 +54,7 @@ struct State {
   std::size_t queue_retry = 0;
   std::size_t queue_busy = 0;
   bool lock_held = false;
+  std::map<std::string, std::size_t> watch{};  // agents by how they are watched: the values of muster_watch_agents
 };
 
 // Every series exists, at 0, from the start, and no other ever comes: a label value that is not in the table counts as
@@ -81,6 +82,7 @@ class Metrics {
   using Labels = std::initializer_list<std::string_view>;  // values, in the order of the table
   void add(std::string_view metric, Labels labels, double value = 1);
   void set(std::string_view metric, Labels labels, double value);
+  void set_each(std::string_view metric, const std::map<std::string, std::size_t>& counts);
 
   std::unique_ptr<Registry> registry_;
 };

@@ -131,7 +131,10 @@ TEST(Metrics, TheStateIsAGaugeThatFallsAgain) {
   state.conflicts = 2;
   state.held = {{"unproven", 4}, {"a reason of tomorrow", 5}, {"another", 6}};
   state.queue_retry = 1;
+  state.watch = {{"answering", 2}, {"silent", 1}};
   metrics.set_state(state);
+  EXPECT_EQ(value(metrics, "muster_watch_agents{state=\"answering\"}"), "2");
+  EXPECT_EQ(value(metrics, "muster_watch_agents{state=\"left_out\"}"), "0");
   EXPECT_EQ(value(metrics, "muster_agents"), "3");
   EXPECT_EQ(value(metrics, "muster_agent_failing"), "1");
   EXPECT_EQ(value(metrics, "muster_plan_conflicts"), "2");
