@@ -18,6 +18,12 @@ bool runs(const units::UnitState& state) {
   return phase == Phase::Up || phase == Phase::Starting || phase == Phase::Restarting;
 }
 
+bool started(const units::UnitState& before, const units::UnitState& after) {
+  const Phase phase = phase_of(after);
+  return (phase == Phase::Starting || phase == Phase::Up) &&
+         (phase != phase_of(before) || before.invocation != after.invocation);
+}
+
 bool present(What what) { return what == What::Register || what == What::Maintain; }
 
 }  // namespace
@@ -41,6 +47,8 @@ bool Ledger::renewed(Unit& unit, Time now) {
 }
 
 void Ledger::judge(Unit& unit, Time now) {
+  // systemd reads the files of EnvironmentFile= anew for each process that it starts.
+  if (unit.config && unit.config->fills && started(unit.judged, unit.state)) unit.read = false;
   unit.judged = unit.state;
   if (!unit.config || !unit.config->wanted) return;
   const What before = unit.verdict.what;
@@ -100,7 +108,6 @@ void Ledger::wished(const std::string& name, const Wishes::Wish& wish, Time now)
   const auto at = units_.find(name);
   if (at == units_.end()) return;
   Unit& unit = at->second;
-  unit.read = true;
   unit.news = true;
   unit.trouble = wish.trouble;
   const ConfigPtr before = std::exchange(unit.config, wish.config);
@@ -119,6 +126,7 @@ void Ledger::wished(const std::string& name, const Wishes::Wish& wish, Time now)
   }
   if (!unit.config) changed_ = true;
   judge(unit, now);
+  unit.read = true;
 }
 
 void Ledger::reloaded() {

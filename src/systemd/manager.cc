@@ -179,24 +179,12 @@ Result<std::vector<std::optional<Origin>>> Manager::read_origins(const std::vect
   auto answers = read(properties, stop);
   if (!answers) return tl::unexpected(answers.error());
   std::vector<std::optional<Origin>> out(units.size());
-  std::vector<std::size_t> generated;
-  properties.clear();
   for (std::size_t i = 0; i < units.size(); ++i) {
     auto& fragment = (*answers)[2 * i];
     auto& drop_ins = (*answers)[2 * i + 1];
     if (!fragment || !drop_ins) continue;
-    Origin origin{std::string(fragment->string()), "", drop_ins->strings()};
-    if (!fragment->good() || !drop_ins->good()) continue;
-    if (origin.fragment.find("/systemd/generator") != std::string::npos) {
-      generated.push_back(i);
-      properties.push_back({units[i], kUnit, "SourcePath"});
-    }
-    out[i] = std::move(origin);
-  }
-  auto sources = read(properties, stop);
-  if (!sources) return tl::unexpected(sources.error());
-  for (std::size_t i = 0; i < generated.size(); ++i) {
-    if (auto& source = (*sources)[i]) out[generated[i]]->source = source->string();
+    Origin origin{std::string(fragment->string()), drop_ins->strings()};
+    if (fragment->good() && drop_ins->good()) out[i] = std::move(origin);
   }
   return out;
 }

@@ -31,7 +31,6 @@ struct Listed {
 // Where a unit comes from. Constant while it is loaded and no daemon-reload comes between.
 struct Origin {
   std::string fragment;
-  std::string source;  // SourcePath: what a generator made it of; only asked for where one did
   std::vector<std::string> drop_ins;
   friend bool operator==(const Origin&, const Origin&) = default;
 };

@@ -23,6 +23,16 @@ constexpr std::chrono::seconds kFirstAgain{15};
 constexpr std::chrono::minutes kLongestAgain{10};
 constexpr std::chrono::seconds kLongestReload{60};  // then it is listed, whether systemd said that it is done or not
 
+// Of the units that match, and of their further services ("machine/unit/section").
+std::vector<std::string> keys_of(const std::string& machine, const std::vector<std::string>& patterns) {
+  std::vector<std::string> out;
+  for (const std::string& pattern : patterns) {
+    out.push_back(machine + '/' + pattern);
+    out.push_back(machine + '/' + pattern + "/*");
+  }
+  return out;
+}
+
 void sleep_until(Clock::time_point time, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any never;
@@ -180,10 +190,12 @@ class SystemdSource final : public Source {
   Update update(bool full) {
     auto slice = std::make_shared<Slice>(ledger_.slice(complete_, Clock::now()));
     for (const std::string& unit : ledger_.take_gone()) wishes_.forget(unit);
+    slice->covers = covers_;  // what runs is loaded, and so is listed
     return {Domain::Listed, full, {{settings_.host, std::move(slice)}}, ledger_.rejections(full)};
   }
 
   const SourceSettings settings_;
+  const std::vector<std::string> covers_ = keys_of(settings_.machine.id, settings_.patterns);
   Wishes wishes_;
   Ledger ledger_;
   std::unique_ptr<Manager> manager_;

@@ -11,15 +11,11 @@
 namespace muster::systemd {
 namespace {
 
-bool quadlet(const std::string& path) {
-  return path.ends_with(".container") || path.ends_with(".pod") || path.ends_with(".kube");
-}
-
 // Whether a unit may ask to be registered. Most do not, and are spared every further question.
 bool may_want(const units::UnitText& text) {
   const auto speaks = [](const units::Entry& entry) {
     const bool environment = entry.key == "Environment" || entry.key == "PassEnvironment";
-    return environment &&
+    return (environment || entry.key == "Label") &&
            (entry.value.find("CONSUL_") != std::string::npos || entry.value.find("SERVICE_") != std::string::npos);
   };
   const auto names = [](const units::Entry& entry) { return entry.section.starts_with("X-Consul"); };
@@ -33,11 +29,10 @@ bool may_want(const units::UnitText& text) {
 Question question_of(const units::UnitInput& input) {
   Question out{input.name, false, false};
   const auto& entries = input.text.entries;
-  out.environment =
-      !input.quadlet.entries.empty() || std::any_of(entries.begin(), entries.end(), [](const auto& entry) {
-        return entry.key.ends_with("Environment") ||
-               (entry.section.starts_with("X-Consul") && entry.value.find('$') != std::string::npos);
-      });
+  out.environment = std::any_of(entries.begin(), entries.end(), [](const auto& entry) {
+    return entry.key.ends_with("Environment") ||
+           (entry.section.starts_with("X-") && entry.value.find('$') != std::string::npos);
+  });
   out.status_text = std::any_of(entries.begin(), entries.end(), [](const auto& entry) {
     return entry.section == "Service" && entry.key == "Type" && entry.value.starts_with("notify");
   });
@@ -53,7 +48,6 @@ struct Wishes::Draft {
 
 std::vector<Wishes::Stamp> Wishes::stamps_of(const Origin& origin) {
   std::vector<std::string> paths{origin.fragment};
-  if (quadlet(origin.source)) paths.push_back(origin.source);
   paths.insert(paths.end(), origin.drop_ins.begin(), origin.drop_ins.end());
   std::vector<Stamp> out;
   for (std::string& path : paths) {
@@ -74,8 +68,9 @@ bool Wishes::draft(const std::string& unit, const Origin& origin, Draft& out) {
   out.input.name = unit;
   out.known.stamps = stamps_of(origin);
   Known& known = known_[unit];
-  // A socket may listen elsewhere since, and rights that were missing leave no trace on a file.
-  const bool settled = known.config && !known.config->listens && !known.config->partial;
+  // A socket may listen elsewhere since, a file of EnvironmentFile= may be another, and rights that were missing leave
+  // no trace on a file.
+  const bool settled = known.config && !known.config->listens && !known.config->fills && !known.config->partial;
   if (settled && known.trouble.empty() && known.stamps == out.known.stamps) return false;
   auto text = units::read_unit(origin.fragment, origin.drop_ins);
   if (text && !(text->partial && known.config && !known.config->partial)) {
@@ -85,10 +80,7 @@ bool Wishes::draft(const std::string& unit, const Origin& origin, Draft& out) {
         text ? to_string(text->mistakes.back().place) + ": " + text->mistakes.back().text : text.error().message;
     out.known.config = known.config;
   }
-  if (quadlet(origin.source)) {
-    if (auto source = units::read_file(origin.source)) out.input.quadlet = units::decode_text(*source, origin.source);
-  }
-  out.wants = out.known.trouble.empty() && (may_want(out.input.text) || !out.input.quadlet.entries.empty());
+  out.wants = out.known.trouble.empty() && may_want(out.input.text);
   if (!out.wants && out.known.trouble.empty()) {
     auto nothing = std::make_shared<units::UnitConfig>();
     nothing->unit = unit;
@@ -99,6 +91,12 @@ bool Wishes::draft(const std::string& unit, const Origin& origin, Draft& out) {
   return true;
 }
 
+std::vector<units::FileText> Wishes::files_of(const units::UnitInput& input) const {
+  const std::optional<units::UnitName> name = units::parse_name(input.name);
+  if (!name) return {};
+  return units::read_environment_files(units::environment_files_of(input.text, *name, machine_));
+}
+
 Result<void> Wishes::finish(Manager& manager, Draft& draft, const std::stop_token& stop) {
   if (draft.wants) {
     units::UnitConfig made = make_config(draft.input, machine_);
@@ -106,9 +104,18 @@ Result<void> Wishes::finish(Manager& manager, Draft& draft, const std::stop_toke
       auto listen = manager.read_listen(draft.input.name, stop);
       if (!listen) return tl::unexpected(listen.error());
       draft.input.listen = *std::move(listen);
-      made = make_config(draft.input, machine_);
     }
+    if (made.fills) draft.input.files = files_of(draft.input);
+    if (made.listens || made.fills) made = make_config(draft.input, machine_);
     const ConfigPtr& before = known_[draft.input.name].config;
+    if (made.partial && before && !before->partial) {  // a file of EnvironmentFile= that could be read before
+      for (const units::Mistake& mistake : made.mistakes) {
+        const auto& known = before->mistakes;
+        if (std::find(known.begin(), known.end(), mistake) != known.end()) continue;
+        draft.known.trouble = to_string(mistake.place) + ": " + mistake.text;
+      }
+      made = *before;
+    }
     const bool same = before && *before == made;
     draft.known.config = same ? before : std::make_shared<units::UnitConfig>(std::move(made));
   }

@@ -53,6 +53,7 @@ class Wishes {
 
   static std::vector<Stamp> stamps_of(const Origin& origin);
   bool draft(const std::string& unit, const Origin& origin, Draft& out);
+  std::vector<units::FileText> files_of(const units::UnitInput& input) const;
   Result<void> finish(Manager& manager, Draft& draft, const std::stop_token& stop);
 
   const units::Machine machine_;

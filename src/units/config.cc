@@ -37,15 +37,14 @@ class Maker : private Reader {
     out_.wanted = !sections.empty();
     if (!out_.wanted) return;
     out_.mistakes = std::move(mistakes);
-    out_.mistakes.insert(out_.mistakes.end(), input_.quadlet.mistakes.begin(), input_.quadlet.mistakes.end());
     drop_twins(sections);
     take_life(sections);
     for (const std::string& section : sections) take_service(section);
   }
 
  private:
-  void tell(ServiceConfig& service, std::string key, std::string value, Place place) {
-    service.told.push_back({std::move(key), std::move(value), std::move(place)});
+  void tell(ServiceConfig& service, std::string key, std::string value, Place place, std::string from = {}) {
+    service.told.push_back({std::move(key), std::move(value), std::move(place), std::move(from)});
   }
   static Place fallback() { return {"default", 0}; }
 
@@ -53,17 +52,15 @@ class Maker : private Reader {
   // The one whose header stands first is taken. (A section without a header has a number for its name.)
   void drop_twins(std::set<std::string>& sections) {
     std::map<std::string, const Entry*> first;  // by its name in lower case
-    for (const UnitText* text : {&input_.text, &input_.quadlet}) {
-      for (const Entry& header : text->sections) {
-        const auto name = service_section(header.section);
-        if (!name || !sections.contains(*name)) continue;
-        const Entry& other = *first.try_emplace(lower(*name), &header).first->second;
-        if (service_section(other.section) == name) continue;
-        sections.erase(*name);
-        mistake(header.place, "[" + header.section + "]: differs from [" + other.section + "] at " +
-                                  to_string(other.place) +
-                                  " in case alone, and Consul takes both for one; not used: give it another name");
-      }
+    for (const Entry& header : input_.text.sections) {
+      const auto name = service_section(header.section);
+      if (!name || !sections.contains(*name)) continue;
+      const Entry& other = *first.try_emplace(lower(*name), &header).first->second;
+      if (service_section(other.section) == name) continue;
+      sections.erase(*name);
+      mistake(header.place, "[" + header.section + "]: differs from [" + other.section + "] at " +
+                                to_string(other.place) +
+                                " in case alone, and Consul takes both for one; not used: give it another name");
     }
   }
 
@@ -166,7 +163,7 @@ class Maker : private Reader {
       mistake(place, "Name=" + shown + ": not a DNS label (letters, digits and dashes, at most 63)" +
                          (shown == raw ? "; registered as " + service.name : "; registered as what is left of it"));
     }
-    tell(service, "Name", service.name, said.given ? said.place : fallback());
+    tell(service, "Name", service.name, said.given ? said.place : fallback(), said.from);
     return true;
   }
 
@@ -187,7 +184,7 @@ class Maker : private Reader {
       }
     }
     if (service.port == 0) return false;
-    tell(service, "Port", std::to_string(service.port), said.place);
+    tell(service, "Port", std::to_string(service.port), said.place, said.from);
     return true;
   }
 
@@ -202,7 +199,7 @@ class Maker : private Reader {
       return false;
     }
     service.address = said.value;
-    tell(service, "Address", service.address, said.place);
+    tell(service, "Address", service.address, said.place, said.from);
     return true;
   }
 
@@ -263,8 +260,9 @@ class Maker : private Reader {
     const std::vector<Raw>* raws = find(service.section, "Check");
     const std::size_t before = service.told.size();
     for (const Raw& raw : raws == nullptr ? std::vector<Raw>{} : *raws) {
+      std::string from;
       const auto plain = expanded("Check", raw.value, raw);
-      const auto text = plain ? filled("Check", *plain, raw) : std::nullopt;
+      const auto text = plain ? filled("Check", *plain, raw, from) : std::nullopt;
       if (!text) continue;
       const std::string seen = public_part(raw.variable.empty() ? *plain : shown(raw));
       const auto line = check_line(*text, service);
@@ -274,7 +272,7 @@ class Maker : private Reader {
         mistake(raw.place, "Check=: more than 20 of one service; the rest is left out");
       } else {
         take_check(service, *line);
-        tell(service, "Check", seen, raw.place);
+        tell(service, "Check", seen, raw.place, from);
       }
     }
     if (service.told.size() == before) tell(service, "Check", "unit", fallback());
@@ -323,7 +321,7 @@ class Maker : private Reader {
     }
     service.weight = static_cast<std::uint16_t>(*passing);
     service.weight_warning = static_cast<std::uint16_t>(*warning);
-    tell(service, "Weight", said.value, said.place);
+    tell(service, "Weight", said.value, said.place, said.from);
   }
 
   void take_override(ServiceConfig& service) {
@@ -332,7 +330,7 @@ class Maker : private Reader {
     const auto value = boolean(said.value);
     if (!value) return mistake(said.place, "EnableTagOverride=" + said.shown + ": give yes or no");
     service.enable_tag_override = *value;
-    tell(service, "EnableTagOverride", *value ? "yes" : "no", said.place);
+    tell(service, "EnableTagOverride", *value ? "yes" : "no", said.place, said.from);
   }
 };
 
@@ -341,7 +339,7 @@ class Maker : private Reader {
 UnitConfig make_config(const UnitInput& input, const Machine& machine) {
   UnitConfig out;
   out.unit = input.name;
-  out.partial = input.text.partial || input.quadlet.partial;
+  out.partial = input.text.partial;
   Maker(input, machine, out).run();
   return out;
 }

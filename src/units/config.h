@@ -14,16 +14,26 @@
 
 namespace muster::units {
 
+// What stands in one file of EnvironmentFile=.
+struct FileText {
+  std::string path;
+  std::string text;
+  std::string error{};    // why it could not be read; empty: it could
+  bool optional = false;  // systemd goes on without it when it takes nothing of its text
+  friend bool operator==(const FileText&, const FileText&) = default;
+};
+
 // All that is known of a unit's wishes. The first that speaks of a key wins it whole: unit files (in which a later
-// assignment wins, and lists append), then environment, then the Quadlet file, then the defaults.
+// assignment wins, and lists append), then environment, then the Quadlet sections of the files, then the defaults.
 struct UnitInput {
   std::string name;  // Id: "web@8081.service"
-  UnitText text;     // fragment and drop-ins
+  UnitText text;     // fragment and drop-ins, or a Quadlet file with its own
   // "KEY=value" as systemd tells it (property Environment, expanded); nothing: taken from Environment= of [Service].
   std::optional<std::vector<std::string>> environment{};
-  UnitText quadlet{};  // of SourcePath, where that is a .container, .pod or .kube file
   // What the unit's .socket listens on: "8080", "127.0.0.1:8080", "[::]:80", "/run/x.sock"; for Port=socket.
   std::vector<std::string> listen{};
+  // Of EnvironmentFile=, in its order, for ${VAR}; nothing: those files are another machine's, or not read yet.
+  std::optional<std::vector<FileText>> files{};
 };
 
 enum class Ready : std::uint8_t {
@@ -41,9 +51,10 @@ struct OnRestart {
 
 // What `muster lint` shows: one assignment that counts.
 struct Told {
-  std::string key;    // "Port"
-  std::string value;  // after expansion; of a check without variables filled in, and without the values of headers
-  Place place;        // {"default", 0} for a default
+  std::string key;     // "Port"
+  std::string value;   // after expansion; of a check without variables filled in, and without the values of headers
+  Place place;         // {"default", 0} for a default
+  std::string from{};  // "PORT at /etc/default/web:2": the variables in it, and where they are from
   friend bool operator==(const Told&, const Told&) = default;
 };
 
@@ -77,7 +88,8 @@ struct UnitConfig {
   OnRestart on_restart;
   std::vector<Mistake> mistakes;  // nothing of them is the value of a variable or of a header
   bool listens = false;           // some Port= is "socket", so that UnitInput::listen counts
-  bool partial = false;           // a part of its files could not be read: it may ask for more
+  bool partial = false;           // a part of its files could not be read: it may ask for more, or for something else
+  bool fills = false;             // some ${VAR} is in it, so that UnitInput::files counts
   friend bool operator==(const UnitConfig&, const UnitConfig&) = default;
 };
 

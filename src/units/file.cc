@@ -1,6 +1,7 @@
 #include "units/file.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,9 +37,9 @@ tl::unexpected<Error> refused(const std::string& path, const std::string& why) {
   return fail(Fault::Item, path + ": " + why);
 }
 
-std::string why_not(int number) {
-  if (number == ELOOP) return "a loop of symbolic links; a unit file must lead to a file";
-  return std::string(std::strerror(number)) + "; a unit file must be readable";
+std::string why_not(int number, const std::string& what) {
+  if (number == ELOOP) return "a loop of symbolic links; " + what + " must lead to a file";
+  return std::string(std::strerror(number)) + "; " + what + " must be readable";
 }
 
 // Where systemd lets drop-ins of one file name hide each other; the first wins.
@@ -65,26 +66,47 @@ void add_folders(std::vector<std::string>& folders, const UnitName& name) {
   add_folders(folders, named(name.prefix.substr(0, dash + 1), name.instance.empty() ? "" : "@" + name.instance));
 }
 
+// False: surely not, as far as the folders above it say.
+bool there(const std::string& path) {
+  struct stat status{};
+  return stat(path.c_str(), &status) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+// The paths that it stands for: itself where it is no glob, or one that matches nothing.
+Result<std::vector<std::string>> glob_of(const std::string& path) {
+  constexpr std::size_t kMostFiles = 256;
+  if (path.find_first_of("*?[") == path.npos) return std::vector{path};
+  glob_t found{};
+  const auto stops = [](const char*, int number) { return static_cast<int>(number != ENOENT && number != ENOTDIR); };
+  const int error = glob(path.c_str(), 0, stops, &found);
+  std::vector<std::string> out(found.gl_pathv, found.gl_pathv + found.gl_pathc);
+  globfree(&found);
+  if (error != 0 && error != GLOB_NOMATCH) return refused(path, "a folder of it cannot be read");
+  if (out.size() > kMostFiles) return refused(path, "matches more than 256 files");
+  if (out.empty()) out.push_back(path);
+  return out;
+}
+
 }  // namespace
 
-Result<std::string> read_file(const std::string& path) {
+Result<std::string> read_file(const std::string& path, const char* what) {
   // O_NONBLOCK: a pipe in a unit's place must not hold us up.
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (file.get() < 0) return refused(path, why_not(errno));
+  if (file.get() < 0) return refused(path, why_not(errno, what));
   struct stat status{};
-  if (fstat(file.get(), &status) != 0) return refused(path, why_not(errno));
+  if (fstat(file.get(), &status) != 0) return refused(path, why_not(errno, what));
   struct stat null{};
   if (S_ISCHR(status.st_mode) && stat("/dev/null", &null) == 0 && null.st_rdev == status.st_rdev) return std::string();
-  if (!S_ISREG(status.st_mode)) return refused(path, "not a regular file; a unit file must be one");
+  if (!S_ISREG(status.st_mode)) return refused(path, "not a regular file; " + std::string(what) + " must be one");
   std::string text;
   char buffer[16384];
   for (;;) {
     const ssize_t got = read(file.get(), buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return refused(path, why_not(errno));
+    if (got < 0) return refused(path, why_not(errno, what));
     if (got == 0) return text;
     text.append(buffer, static_cast<std::size_t>(got));
-    if (text.size() > kMostBytes) return refused(path, "over 1 MiB, which no unit file is");
+    if (text.size() > kMostBytes) return refused(path, "over 1 MiB; " + std::string(what) + " must be smaller");
   }
 }
 
@@ -107,8 +129,25 @@ Result<UnitText> read_unit(const std::string& fragment, const std::vector<std::s
   return out;
 }
 
+std::vector<FileText> read_environment_files(const std::vector<EnvironmentFile>& files) {
+  constexpr char kWhat[] = "a file of EnvironmentFile=";
+  std::vector<FileText> out;
+  for (const EnvironmentFile& file : files) {
+    const Result<std::vector<std::string>> paths = glob_of(file.path);
+    if (!paths) out.push_back({file.path, "", paths.error().message, file.optional});
+    if (!paths) continue;
+    for (const std::string& path : *paths) {
+      if (file.optional && !there(path)) continue;
+      const Result<std::string> text = read_file(path, kWhat);
+      out.push_back({path, text.value_or(""), text ? "" : text.error().message, file.optional});
+    }
+  }
+  return out;
+}
+
 std::vector<std::string> find_drop_ins(const std::string& fragment, const std::string& unit) {
-  const std::optional<UnitName> name = parse_name(unit);
+  std::optional<UnitName> name = parse_name(unit);
+  if (!name) name = parse_quadlet_name(unit);
   if (!name) return {};
   std::vector<std::string> places{fs::path(fragment).parent_path().string()};
   const bool installed = std::find(std::begin(kFolders), std::end(kFolders), places.front()) != std::end(kFolders);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/text.h"
+#include "units/environment.h"
 #include "units/specifier.h"
 
 namespace muster::units {
@@ -48,27 +49,6 @@ bool section_name(std::string_view name) {
   return !name.empty() && name.size() <= kMostSectionBytes && std::all_of(name.begin(), name.end(), fits);
 }
 
-// As systemd takes them: it drops an assignment whose name no shell would take, or whose value holds control
-// characters.
-bool sound(const Variable& variable) {
-  const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
-  const auto control = [](char c) {
-    return (static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n') || c == 0x7f;
-  };
-  return !variable.name.empty() && !(variable.name.front() >= '0' && variable.name.front() <= '9') &&
-         std::all_of(variable.name.begin(), variable.name.end(), fits) && valid_utf8(variable.value) &&
-         std::none_of(variable.value.begin(), variable.value.end(), control);
-}
-
-// The last of a name wins, in the place of the first.
-void put(std::vector<Variable>& variables, Variable variable) {
-  const auto same = [&](const Variable& each) { return each.name == variable.name; };
-  std::erase_if(variables, same);
-  variables.push_back(std::move(variable));
-}
-
 }  // namespace
 
 std::string shown(const Raw& raw) { return raw.variable.empty() ? raw.value : "${" + raw.variable + "}"; }
@@ -107,40 +87,40 @@ Layer layer_of_text(const UnitText& text, std::vector<Mistake>& mistakes) {
   return out;
 }
 
-std::vector<Variable> environment_of(const UnitText& text, const UnitName& unit, const Machine& machine) {
-  std::vector<Variable> out;
-  for (const Entry& entry : text.entries) {
-    if (entry.section != "Service" || entry.key != "Environment") continue;
-    if (entry.value.empty()) out.clear();
-    for (const std::string& word : split_words(entry.value).words) {
-      const Expanded plain = expand(word, unit, machine);
-      const std::size_t equals = plain.text.find('=');
-      if (!plain.faults.empty() || equals == plain.text.npos) continue;
-      Variable variable{plain.text.substr(0, equals), plain.text.substr(equals + 1), entry.place};
-      if (sound(variable)) put(out, std::move(variable));
-    }
-  }
+namespace {
+
+bool of_quadlet(std::string_view section) {
+  if (section.starts_with("X-")) section.remove_prefix(2);
+  return section == "Container" || section == "Pod" || section == "Kube";
+}
+
+// [[ip:]host:]container[/protocol]; of a range of ports the first.
+struct Published {
+  std::string host;  // empty: any free one, and nobody tells us which
+  std::string container;
+  bool udp = false;
+};
+
+Published decode_published(std::string_view text) {
+  Published out;
+  const std::size_t slash = text.find('/');
+  out.udp = slash != text.npos && lower(text.substr(slash + 1)) != "tcp";
+  const std::vector<std::string> parts = split(text.substr(0, slash), ':');
+  const auto first = [](const std::string& range) { return range.substr(0, range.find('-')); };
+  out.container = first(parts.back());
+  if (parts.size() > 1) out.host = first(parts[parts.size() - 2]);
   return out;
 }
 
-std::vector<Variable> environment_of(const std::vector<std::string>& told) {
-  std::vector<Variable> out;
-  for (const std::string& each : told) {
-    const std::size_t equals = each.find('=');
-    if (equals == each.npos || equals == 0) continue;
-    put(out, {each.substr(0, equals), each.substr(equals + 1), {"Environment", 0}});
-  }
-  return out;
-}
+}  // namespace
 
-Layer layer_of_quadlet(const UnitText& text, const UnitName& unit, const Machine& machine,
-                       std::vector<Mistake>& mistakes) {
-  Layer out = layer_of_text(text, mistakes);
+Quadlet layer_of_quadlet(const UnitText& text, const UnitName& unit, const Machine& machine,
+                         std::vector<Mistake>& mistakes) {
+  Quadlet out;
   std::vector<Variable> labels;
   std::map<std::string, std::string> published;
-  std::optional<Raw> port;
   for (const Entry& entry : text.entries) {
-    if (entry.section != "Container" && entry.section != "X-Container" && entry.section != "Pod") continue;
+    if (!of_quadlet(entry.section)) continue;
     if (entry.key == "Label") {
       if (entry.value.empty()) labels.clear();
       for (const std::string& word : split_words(entry.value).words) {
@@ -149,18 +129,18 @@ Layer layer_of_quadlet(const UnitText& text, const UnitName& unit, const Machine
           put(labels, {plain.substr(0, equals), plain.substr(equals + 1), entry.place});
         }
       }
-    } else if (entry.key == "PublishPort") {  // [[ip:]host:]container[/protocol]
-      const std::string plain = expand(entry.value, unit, machine).text;
-      const std::vector<std::string> parts = split(plain.substr(0, plain.find('/')), ':');
-      if (parts.size() < 2 || parts[parts.size() - 2].empty()) continue;  // any free port: nobody tells us which
-      published[parts.back()] = parts[parts.size() - 2];
-      if (!port) port = Raw{parts[parts.size() - 2], entry.place, true};
+    } else if (entry.key == "PublishPort") {
+      if (entry.value.empty()) {
+        published.clear();
+        out.port.reset();
+      }
+      const Published one = decode_published(expand(entry.value, unit, machine).text);
+      if (one.host.empty()) continue;
+      published.insert_or_assign(one.container, one.host);
+      if (!out.port && !one.udp) out.port = Raw{one.host, entry.place, true};
     }
   }
-  for (auto& [section, wishes] : layer_of_variables(labels, published, mistakes)) out[section].merge(wishes);
-  if (const auto first = out.find(""); port && first != out.end() && !first->second.contains("Port")) {
-    first->second["Port"] = {*port};
-  }
+  out.labels = layer_of_variables(labels, published, mistakes);
   return out;
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "units/config.h"
+#include "units/environment.h"
 #include "units/machine.h"
 #include "units/name.h"
 #include "units/text.h"
@@ -29,12 +29,6 @@ std::string shown(const Raw& raw);
 using Wishes = std::map<std::string, std::vector<Raw>>;
 using Layer = std::map<std::string, Wishes>;  // by section: "" or "admin"
 
-struct Variable {
-  std::string name;
-  std::string value;
-  Place place;
-};
-
 inline constexpr const char* kKeys[] = {
     "Name", "Port", "Address", "Tags", "Meta", "Check", "Weight", "Drain", "Ready", "OnRestart", "EnableTagOverride"};
 
@@ -45,18 +39,19 @@ std::optional<std::string> service_section(const std::string& section);
 // The [X-Consul] sections of a text; unknown keys are mistakes.
 Layer layer_of_text(const UnitText& text, std::vector<Mistake>& mistakes);
 
-// Environment= of [Service] as systemd reads it: words, specifiers, the last of a name wins, an empty one resets.
-std::vector<Variable> environment_of(const UnitText& text, const UnitName& unit, const Machine& machine);
-std::vector<Variable> environment_of(const std::vector<std::string>& told);
-
 // CONSUL_NAME, CONSUL_PORT, ... and registrator's SERVICE_NAME, SERVICE_8080_TAGS, SERVICE_CHECK_HTTP, ... Empty unless
 // one of them names a service or says something of it: many programs have a SERVICE_ACCOUNT. `published`: from the port
 // that SERVICE_<port>_ speaks of to that of the host, for containers.
 Layer layer_of_variables(const std::vector<Variable>& variables, const std::map<std::string, std::string>& published,
                          std::vector<Mistake>& mistakes);
 
-// A .container file: its [X-Consul] sections, then its Label=, then the first port that it publishes.
-Layer layer_of_quadlet(const UnitText& text, const UnitName& unit, const Machine& machine,
-                       std::vector<Mistake>& mistakes);
+// What Quadlet's sections say, which stand in a .container, .pod or .kube file and, as [X-Container] and the like and
+// with all drop-ins, in the unit that is generated from it.
+struct Quadlet {
+  Layer labels;             // Label=, as variables
+  std::optional<Raw> port;  // the first TCP port that is published under a number of its own: for want of any other
+};
+Quadlet layer_of_quadlet(const UnitText& text, const UnitName& unit, const Machine& machine,
+                         std::vector<Mistake>& mistakes);
 
 }  // namespace muster::units

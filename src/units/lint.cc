@@ -20,10 +20,7 @@ bool is_there(const std::string& path) {
   return fs::exists(fs::symlink_status(path, ignored));
 }
 
-bool is_quadlet(const fs::path& path) {
-  const std::string extension = path.extension();
-  return extension == ".container" || extension == ".pod" || extension == ".kube";
-}
+bool is_quadlet(const fs::path& path) { return parse_quadlet_name(path.filename().string()).has_value(); }
 
 // What the operand stands for: the unit's name and the file that its text is in.
 struct Subject {
@@ -31,9 +28,14 @@ struct Subject {
   std::string file;
 };
 
+// "x.container" is x.service, and "x.pod" is x-pod.service.
+std::string generated_name(const fs::path& path) {
+  return path.stem().string() + (path.extension() == ".pod" ? "-pod.service" : ".service");
+}
+
 Subject subject_of(const fs::path& path) {
   Subject out{path.filename(), path};
-  if (is_quadlet(path)) out.unit = path.stem().string() + ".service";
+  if (is_quadlet(path)) out.unit = generated_name(path);
   const std::optional<UnitName> name = parse_name(out.unit);
   if (!name) return out;
   if (name->is_template) {
@@ -41,6 +43,16 @@ Subject subject_of(const fs::path& path) {
   } else if (!name->instance.empty() && !is_there(path)) {
     const std::string extension = is_quadlet(path) ? path.extension().string() : "." + name->suffix;
     out.file = (path.parent_path() / (name->prefix + "@" + extension)).string();
+  }
+  return out;
+}
+
+// ServiceName= of a Quadlet file.
+std::optional<std::string> named_by_itself(const UnitText& text) {
+  std::optional<std::string> out;
+  for (const Entry& entry : text.entries) {
+    const bool quadlet = entry.section == "Container" || entry.section == "Pod" || entry.section == "Kube";
+    if (quadlet && entry.key == "ServiceName") out = entry.value + ".service";
   }
   return out;
 }
@@ -75,8 +87,8 @@ std::string text_of(const UnitConfig& config, const Machine& machine) {
     std::size_t width = 0;
     for (const Told& told : service.told) width = std::max(width, told.key.size() + told.value.size() + 1);
     for (const Told& told : service.told) {
-      out +=
-          "    " + padded(told.key + "=" + told.value, std::min<std::size_t>(width, 60)) + to_string(told.place) + "\n";
+      out += "    " + padded(told.key + "=" + told.value, std::min<std::size_t>(width, 60)) + to_string(told.place) +
+             (told.from.empty() ? "" : " (" + told.from + ")") + "\n";
     }
   }
   const auto& hold = config.on_restart.hold;
@@ -95,17 +107,20 @@ Lint lint(const std::string& path, const Machine& machine) {
   const Subject subject = subject_of(path);
   UnitInput input;
   input.name = subject.unit;
-  const bool quadlet = is_quadlet(path);
-  auto text = read_unit(subject.file, quadlet ? std::vector<std::string>{} : find_drop_ins(subject.file, subject.unit));
+  auto text = read_unit(subject.file, find_drop_ins(subject.file, fs::path(path).filename()));
   if (!text) return {"mistake: " + text.error().message + "\n", false};
-  (quadlet ? input.quadlet : input.text) = *std::move(text);
+  input.text = *std::move(text);
+  input.name = named_by_itself(input.text).value_or(input.name);
   input.listen = listens_of(subject.file);
+  if (const auto name = parse_name(input.name)) {
+    input.files = read_environment_files(environment_files_of(input.text, *name, machine));
+  }
   const UnitConfig config = make_config(input, machine);
   std::vector<Mistake> mistakes = config.mistakes;
   if (!config.wanted) mistakes.insert(mistakes.end(), input.text.mistakes.begin(), input.text.mistakes.end());
 
   Lint out;
-  out.text = printable(subject.unit) ? subject.unit : "(a name that is not printable)";
+  out.text = printable(input.name) ? input.name : "(a name that is not printable)";
   if (!config.wanted && mistakes.empty()) {
     out.text += ": asks for no service; a section [X-Consul] would\n";
     return out;

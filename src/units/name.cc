@@ -10,6 +10,8 @@ constexpr std::string_view kCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL
 constexpr std::string_view kSuffixes[] = {"service", "socket", "target", "device", "mount", "automount",
                                           "swap",    "timer",  "path",   "slice",  "scope"};
 
+constexpr std::string_view kQuadlets[] = {"container", "pod", "kube"};
+
 int hex(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -17,14 +19,13 @@ int hex(char c) {
   return -1;
 }
 
-}  // namespace
-
-std::optional<UnitName> parse_name(std::string_view text) {
+template <std::size_t count>
+std::optional<UnitName> parse(std::string_view text, const std::string_view (&suffixes)[count]) {
   if (text.size() > kMostBytes || text.find_first_not_of(kCharacters) != text.npos) return std::nullopt;
   const std::size_t dot = text.rfind('.');
   if (dot == text.npos || dot == 0) return std::nullopt;
   UnitName out{std::string(text), "", "", std::string(text.substr(dot + 1))};
-  if (std::find(std::begin(kSuffixes), std::end(kSuffixes), out.suffix) == std::end(kSuffixes)) return std::nullopt;
+  if (std::find(suffixes, suffixes + count, out.suffix) == suffixes + count) return std::nullopt;
   const std::string_view stem = text.substr(0, dot);
   const std::size_t at = stem.find('@');
   if (at == 0) return std::nullopt;
@@ -33,6 +34,11 @@ std::optional<UnitName> parse_name(std::string_view text) {
   out.is_template = at != stem.npos && out.instance.empty();
   return out;
 }
+
+}  // namespace
+
+std::optional<UnitName> parse_name(std::string_view text) { return parse(text, kSuffixes); }
+std::optional<UnitName> parse_quadlet_name(std::string_view text) { return parse(text, kQuadlets); }
 
 std::optional<std::string> unescape(std::string_view text) {
   std::string out;

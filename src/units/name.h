@@ -18,6 +18,8 @@ struct UnitName {
 
 // Nothing for what systemd would not take as a name (over 255 bytes, odd characters, no known suffix).
 std::optional<UnitName> parse_name(std::string_view text);
+// The same of a Quadlet file: "web@.container", whose suffix is then "container". Nothing: it is none.
+std::optional<UnitName> parse_quadlet_name(std::string_view text);
 
 // unit_name_unescape: '-' becomes '/', "\x2d" becomes '-'. Nothing when an escape is broken.
 std::optional<std::string> unescape(std::string_view text);

@@ -9,10 +9,30 @@
 namespace muster::units {
 
 void Reader::read_layers(std::vector<Mistake>& mistakes) {
+  read_environment();
+  Quadlet quadlet = layer_of_quadlet(input_.text, name_, machine_, mistakes);
+  layers_ = {layer_of_text(input_.text, mistakes), layer_of_variables(environment_, {}, mistakes),
+             std::move(quadlet.labels)};
+  const bool asked = std::any_of(layers_.begin(), layers_.end(), [](const Layer& layer) { return layer.contains(""); });
+  if (asked && quadlet.port) layers_.back()[""].try_emplace("Port", std::vector{*quadlet.port});
+}
+
+// Files win over Environment=, and later files over earlier ones: what stands behind one that cannot be read is known.
+void Reader::read_environment() {
   environment_ =
       input_.environment ? environment_of(*input_.environment) : environment_of(input_.text, name_, machine_);
-  layers_ = {layer_of_text(input_.text, mistakes), layer_of_variables(environment_, {}, mistakes),
-             layer_of_quadlet(input_.quadlet, name_, machine_, mistakes)};
+  known_ = environment_;
+  if (!input_.files) return;
+  for (const FileText& file : *input_.files) {
+    Result<std::vector<Variable>> said = decode_environment(file.text, file.path);
+    if (!said && file.optional) continue;
+    if (said && file.error.empty()) {
+      for (Variable& variable : *said) put(known_, std::move(variable));
+    } else {
+      known_.clear();
+      unread_ = file.error.empty() ? said.error().message : file.error;
+    }
+  }
 }
 
 void Reader::mistake(const Place& place, std::string text) { out_.mistakes.push_back({place, std::move(text)}); }
@@ -37,23 +57,31 @@ std::optional<std::string> Reader::expanded(const std::string& key, const std::s
   return std::move(result.text);
 }
 
-std::optional<std::string> Reader::filled(const std::string& key, std::string text, const Raw& raw) {
+std::optional<std::string> Reader::filled(const std::string& key, std::string text, const Raw& raw, std::string& from) {
   const std::string seen = key + "=" + public_part(raw.variable.empty() ? text : shown(raw));
   for (std::size_t at = text.find("${"); at != text.npos; at = text.find("${", at)) {
+    out_.fills = true;
     const std::size_t end = text.find('}', at);
     const std::string variable = end == text.npos ? "" : text.substr(at + 2, end - at - 2);
-    const auto found = std::find_if(environment_.begin(), environment_.end(),
-                                    [&](const Variable& each) { return each.name == variable; });
-    if (found == environment_.end()) {
-      const std::string name = raw.variable.empty() ? "${" + variable + "}" : "a variable that it names";
+    const auto found =
+        std::find_if(known_.begin(), known_.end(), [&](const Variable& each) { return each.name == variable; });
+    if (found == known_.end()) {
+      out_.partial = out_.partial || !unread_.empty();
       mistake(raw.place,
-              seen + ": " + name + " is not in the unit's Environment=; files of EnvironmentFile= are not read");
+              seen + ": " + (raw.variable.empty() ? "${" + variable + "}" : "a variable that it names") + why_unset());
       return std::nullopt;
     }
+    if (raw.variable.empty()) from += (from.empty() ? "" : ", ") + variable + " at " + to_string(found->place);
     text.replace(at, end - at + 1, found->value);
     at += found->value.size();
   }
   return text;
+}
+
+std::string Reader::why_unset() const {
+  if (!unread_.empty()) return " is not known, since a file of EnvironmentFile= cannot be read: " + unread_;
+  if (input_.files) return " is neither in the unit's Environment= nor in a file of its EnvironmentFile=";
+  return " is not in the unit's Environment=; files of EnvironmentFile= are those of the machine that it runs on";
 }
 
 Reader::Scalar Reader::scalar(const std::string& section, const std::string& key) {
@@ -65,7 +93,7 @@ Reader::Scalar Reader::scalar(const std::string& section, const std::string& key
   out.place = last.place;
   auto value = expanded(key, last.value, last);
   out.shown = last.variable.empty() && value ? *value : shown(last);
-  if (value) value = filled(key, *std::move(value), last);
+  if (value) value = filled(key, *std::move(value), last, out.from);
   out.sound = value.has_value();
   if (value) out.value = *std::move(value);
   return out;

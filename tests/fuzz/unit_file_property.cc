@@ -72,9 +72,9 @@ void check_unit_file(std::string_view bytes) {
   const UnitConfig config = units::make_config(fragment, machine);
   check_config(config, machine);
   require(config == units::make_config(fragment, machine), "the same text means two things");
-  units::UnitInput quadlet{"web.service", {}};
-  quadlet.quadlet = text;
-  check_config(units::make_config(quadlet, machine), machine);
+  units::UnitInput files{"web.service", text};
+  files.files = {units::FileText{"/e", std::string(bytes)}};
+  check_config(units::make_config(files, machine), machine);
   units::UnitInput variables{"web.service", {}};
   variables.environment = split(bytes.substr(0, 4096), '\n');
   check_config(units::make_config(variables, machine), machine);

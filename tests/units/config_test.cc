@@ -304,13 +304,12 @@ TEST(UnitConfig, AUnitThatTakesItsPortFromASocketSaysSoHoweverItWritesIt) {
   EXPECT_FALSE(config("[X-Consul]\nPort=80\n").listens);
 }
 
-TEST(UnitConfig, AQuadletFileIsTheLowestLayer) {
-  UnitInput input{"web.service", decode_text("[X-Consul]\nTags=top\n", "f")};
+TEST(UnitConfig, WhatAQuadletFileSaysOfItsContainerIsTheLowestLayer) {
+  UnitInput input{"web.service", decode_text("[X-Consul]\nTags=top\n[Container]\nPublishPort=127.0.0.1:8080:80/tcp\n"
+                                             "Label=SERVICE_NAME=box \"SERVICE_80_TAGS=x\"\n[Container]\n"
+                                             "Label=CONSUL_WEIGHT=3\n",
+                                             "web.container")};
   input.environment = Strings{};
-  input.quadlet = decode_text(
-      "[Container]\nPublishPort=127.0.0.1:8080:80/tcp\nLabel=SERVICE_NAME=box \"SERVICE_80_TAGS=x\"\n"
-      "[X-Consul]\nTags=low\nWeight=3\n",
-      "web.container");
   const ServiceConfig service = only(make_config(input, kMachine));
   EXPECT_EQ(service.name, "box");
   EXPECT_EQ(service.port, 8080);
@@ -318,10 +317,72 @@ TEST(UnitConfig, AQuadletFileIsTheLowestLayer) {
   EXPECT_EQ(service.weight, 3);
 }
 
-TEST(UnitConfig, APublishedPortIsTheDefaultOfASection) {
-  UnitInput input{"web.service", {}};
-  input.quadlet = decode_text("[Container]\nPublishPort=80\nPublishPort=8080:80\n[X-Consul]\n", "web.container");
-  EXPECT_EQ(only(make_config(input, kMachine)).port, 8080);
+TEST(UnitConfig, TheFirstPublishedTcpPortIsTheDefaultOfASection) {
+  const auto port = [](const std::string& lines) {
+    const UnitConfig unit = config("[X-Consul]\n" + lines + "[Service]\nEnvironment=PORT=7123\n");
+    return unit.services.empty() ? 0 : int{only(unit).port};
+  };
+  EXPECT_EQ(port("[Container]\nPublishPort=80\nPublishPort=8080:80\n"), 8080);
+  EXPECT_EQ(port("[X-Container]\nPublishPort=53:53/udp\nPublishPort=127.0.0.1::81\nPublishPort=[::1]:8443:443\n"),
+            8443);
+  EXPECT_EQ(port("[X-Pod]\nPublishPort=9000-9002:90-92\n"), 9000);
+  EXPECT_EQ(port("[X-Kube]\nPublishPort=%i:80\n"), 8081);
+  EXPECT_EQ(port("[Container]\nPublishPort=${PORT}:80\n"), 7123);
+  EXPECT_EQ(port("[Container]\nPublishPort=1:80\nPublishPort=\n"), 0);
+  EXPECT_EQ(port("[Image]\nPublishPort=1:80\n"), 0);
+  EXPECT_FALSE(config("[Container]\nPublishPort=8080:80\n").wanted) << "which asks for nothing";
+  EXPECT_EQ(config("[Container]\nPublishPort=8080:80\n[X-Consul:admin]\n").services.at(0).port, 0);
+}
+
+UnitConfig with_files(const std::string& text, std::initializer_list<FileText> files) {
+  UnitInput input{"web@8081.service", decode_text("[Service]\nEnvironment=PORT=1\n[X-Consul]\n" + text, "f")};
+  input.files = files;
+  return make_config(input, kMachine);
+}
+
+TEST(UnitConfig, EnvironmentFilesWinOverEnvironmentAndLaterOverEarlier) {
+  const UnitConfig unit =
+      with_files("Port=${PORT}\nWeight=${W}\n", {{"/a", "PORT=2\nW=7\n"}, {"/b", "# x\n\n PORT = '3'\n"}});
+  const ServiceConfig service = only(unit);
+  EXPECT_TRUE(unit.fills);
+  EXPECT_EQ(service.port, 3);
+  EXPECT_EQ(service.weight, 7);
+  EXPECT_EQ(service.told.at(1), (Told{"Port", "3", {"f", 4}, "PORT at /b:3"}));
+  EXPECT_FALSE(config("[X-Consul]\nPort=1\n").fills);
+}
+
+// Files may hold tokens, and CONSUL_HTTP_ADDR.
+TEST(UnitConfig, NoVariableOfAFileAsksForAService) {
+  UnitInput input{"web.service", decode_text("[Service]\nExecStart=/bin/true\n", "f")};
+  input.files = {FileText{"/a", "CONSUL_NAME=x\nSERVICE_NAME=y\nSERVICE_80_TAGS=z\n"}};
+  EXPECT_FALSE(make_config(input, kMachine).wanted);
+  EXPECT_EQ(only(with_files("Port=5\n", {{"/a", "CONSUL_NAME=x\nCONSUL_TAGS=t\n"}})).tags, Strings{});
+}
+
+// It may say otherwise of what stands before it, and of nothing else.
+TEST(UnitConfig, AFileThatCannotBeReadLeavesUnknownWhatOnlyItCouldSay) {
+  const FileText bad{"/b", "", "/b: Permission denied; a file of EnvironmentFile= must be readable"};
+  const UnitConfig unit = with_files("Port=${PORT}\n", {{"/a", "PORT=2\n"}, bad});
+  EXPECT_EQ(unit.broken, Strings{""});
+  EXPECT_TRUE(unit.partial) << "nothing of it is removed";
+  EXPECT_NE(mistake(unit).find("/b: Permission denied"), std::string::npos) << mistake(unit);
+  const UnitConfig known = with_files("Port=${PORT}\n", {bad, {"/c", "PORT=4\n"}});
+  EXPECT_EQ(only(known).port, 4);
+  EXPECT_FALSE(known.partial);
+  EXPECT_FALSE(with_files("Port=6\n", {bad}).partial) << "nobody asks what it says";
+  const std::string binary = mistake(with_files("Port=${PORT}\n", {{"/b", std::string("PORT=\0 7", 8)}}));
+  EXPECT_NE(binary.find("/b: not a text"), std::string::npos) << binary;
+  EXPECT_EQ(only(with_files("Port=${PORT}\n", {{"/b", "PORT=\xff", "", true}})).port, 1) << "-/b: systemd goes on";
+}
+
+TEST(UnitConfig, AVariableThatNobodySetsIsAMistakeThatSaysWhereItWasLookedFor) {
+  EXPECT_NE(mistake(with_files("Port=${NONE}\n", {{"/a", "X=1\n"}})).find("nor in a file of its EnvironmentFile="),
+            std::string::npos);
+  EXPECT_NE(mistake(config("[X-Consul]\nPort=${NONE}\n")).find("of the machine that it runs on"), std::string::npos);
+  for (const std::string& line : Strings{"Port=${TOK}", "Check=http::${TOK}/", "Check=${TOK}", "Weight=${TOK}"}) {
+    const std::string said = mistake(with_files(line + "\n", {{"/a", "TOK=s3cr3t\n"}}));
+    EXPECT_EQ(said.find("s3cr3t"), std::string::npos) << said;
+  }
 }
 
 }  // namespace

@@ -52,5 +52,42 @@ TEST(Lint, ReadsTheSocketBesideTheUnitAndQuadletFiles) {
   EXPECT_NE(quadlet.text.find("Port=81"), std::string::npos) << quadlet.text;
 }
 
+// The container's own drop-ins, [Service] and names were not seen.
+TEST(Lint, SeesAQuadletFileAsTheUnitThatIsGeneratedFromIt) {
+  const Folder folder;
+  const std::string text = lint(folder.write("app.pod", "[Pod]\nPublishPort=81:80\n[X-Consul]\n"), kMachine).text;
+  EXPECT_NE(text.find("/app-pod.service"), std::string::npos) << text;
+  EXPECT_NE(text.find("Name=app-pod"), std::string::npos) << text;
+  folder.write("web@.container",
+               "[Container]\nPublishPort=80\n[Service]\nEnvironment=ADMIN=9000\n[X-Consul:admin]\n"
+               "Port=${ADMIN}\n");
+  std::filesystem::create_directories(folder / "web@.container.d");
+  folder.write("web@.container.d/10.conf", "[Container]\nPublishPort=%i:81\n[X-Consul]\n");
+  const std::string named =
+      lint(folder.write("a.kube", "[Kube]\nServiceName=site\nPublishPort=82:80\n[X-Consul]\n"), kMachine).text;
+  EXPECT_NE(named.find("/site.service"), std::string::npos) << named;
+  const Lint instance = lint(folder / "web@8081.container", kMachine);
+  EXPECT_TRUE(instance.sound) << instance.text;
+  for (const char* part : {"Port=8081", "Port=9000", "(ADMIN at "}) {
+    EXPECT_NE(instance.text.find(part), std::string::npos) << part << " in\n" << instance.text;
+  }
+}
+
+TEST(Lint, SaysWhichEnvironmentFileAValueIsFromOrWhyItIsNotKnown) {
+  const Folder folder;
+  const std::string file = folder.write("web.env", "# ports\nPORT=8080\nTOKEN=s3cr3t\n");
+  const std::string unit =
+      folder.write("web.service", "[Service]\nEnvironmentFile=" + file +
+                                      "\n[X-Consul]\nPort=${PORT}\nCheck=http:/ \"header=A: ${TOKEN}\"\n");
+  const Lint result = lint(unit, kMachine);
+  EXPECT_TRUE(result.sound) << result.text;
+  EXPECT_NE(result.text.find("(PORT at " + file + ":2)"), std::string::npos) << result.text;
+  EXPECT_EQ(result.text.find("s3cr3t"), std::string::npos) << result.text;
+  std::filesystem::remove(file);
+  const Lint missing = lint(unit, kMachine);
+  EXPECT_FALSE(missing.sound);
+  EXPECT_NE(missing.text.find(file + ": No such file"), std::string::npos) << missing.text;
+}
+
 }  // namespace
 }  // namespace muster::units

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 #include <random>
@@ -9,8 +10,8 @@
 
 #include "support/process.h"
 #include "support/systemd.h"
+#include "units/environment.h"
 #include "units/file.h"
-#include "units/layers.h"
 #include "units/specifier.h"
 
 namespace muster::units {
@@ -66,7 +67,7 @@ std::string random_environment(std::minstd_rand& random) {
   static const char* const kWords[] = {"A=1",        "\"B=x y\"", "'C=%i %%'", "D=a\\x20b", "E=q\"u o\"te", "F=%n",
                                        "G=tail\\\\", "A=2",       "H=\\u00e4", "B=",        "\"I=a\\\"b\"", "J='\"'",
                                        "K=\\101\\s", "L=100%%",   "M=a;b",     "N=#x",      "O=a=b",        "P=%p-%i",
-                                       "T=%z",       "0=digit",   "U-V=dash"};
+                                       "T=%z",       "0=digit",   "U-V=dash",  "W=a\\rb"};
   static const char* const kDamage[] = {"\"Q=open", "R=\\q", "S=\\"};
   std::string out = "[Service]\n";
   for (std::size_t line = 0, lines = 1 + random() % 4; line < lines; ++line) {
@@ -74,10 +75,58 @@ std::string random_environment(std::minstd_rand& random) {
     if (random() % 5 == 0) out += "# Environment=Z=1 \\\n";
     out += random() % 2 == 0 ? "Environment=" : " Environment = ";
     for (std::size_t word = 0, words = random() % 5; word < words; ++word) {
-      out += std::string(random() % 12 == 0 ? kDamage[random() % 3] : kWords[random() % 21]);
+      out += std::string(random() % 12 == 0 ? kDamage[random() % 3] : kWords[random() % std::size(kWords)]);
       out += random() % 4 == 0 ? " \\\n" : random() % 6 == 0 ? "\\\n  " : random() % 7 == 0 ? " \\\n; comment\n" : " ";
     }
     out += random() % 6 == 0 ? "\r\n" : "\n";
+  }
+  return out;
+}
+
+// Files of EnvironmentFile=: what people write, and soup of all characters that mean something in them.
+std::string random_variables(std::minstd_rand& random) {
+  static const char* const kLines[] = {"VA=1",
+                                       " VB = two words  ",
+                                       "VC=\"q \\\" \\$x \\z\" tail ",
+                                       "VD='s \\ q'x",
+                                       "# VE=comment \\",
+                                       "; VF=x",
+                                       "export VG=1",
+                                       "VH=a\\",
+                                       "VI=\\tx\\\\y",
+                                       "VJ=",
+                                       "VK",
+                                       "VA=2",
+                                       "VL=\"open",
+                                       "VM=%i $VA ${VA}",
+                                       "VN=#no;comment",
+                                       "0V=digit",
+                                       "V-O=dash",
+                                       "VP=\xc3\xa4",
+                                       "VQ=a=b",
+                                       "VR=x \\",
+                                       "VS=\"two\\\nlines\"",
+                                       "VT='two\nlines'"};
+  static const std::string kSoup = "VA=B \t\"'\\#;$`x\n\r=\n";
+  std::string out;
+  for (std::size_t line = 0, lines = random() % 8; line < lines; ++line) {
+    if (random() % 3 == 0) {
+      for (std::size_t i = 0, size = random() % 30; i < size; ++i) out += kSoup[random() % kSoup.size()];
+      if (random() % 30 == 0) out += '\xff';
+    } else {
+      out += kLines[random() % std::size(kLines)];
+    }
+    if (random() % 8 != 0) out += random() % 6 == 0 ? "\r\n" : "\n";
+  }
+  return out;
+}
+
+// What `/usr/bin/env -0` wrote, as far as it begins with V.
+std::set<std::string> printed(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::set<std::string> out;
+  for (std::string each; std::getline(in, each, '\0');) {
+    if (each.starts_with("V")) out.insert(each);
   }
   return out;
 }
@@ -146,6 +195,59 @@ TEST_F(RealSystemd, ReadsEnvironmentLinesAndDropInsAsWeDo) {
     const std::set<std::string> theirs = property(host, unit, "Service", "Environment");
     EXPECT_EQ(theirs, ours) << unit << "\n" << shown;
   }
+}
+
+// Each of 80 units prints the environment that it was started with.
+TEST_F(RealSystemd, ReadsEnvironmentFilesAsWeDo) {
+  std::minstd_rand random(7);
+  constexpr std::size_t kCases = 80;
+  Files files;
+  std::vector<std::string> start{"start"};
+  for (std::size_t i = 0; i < kCases; ++i) {
+    const std::string unit = "f" + std::to_string(i) + "@x.service";
+    std::string text =
+        "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/usr/bin/env -0\nStandardOutput=file:/run/out-%N\n"
+        "Environment=VA=unit VZ=unit\n";
+    for (const char* line : {"/etc/env/%p/a", "-/etc/env/%p/b", "-/etc/env/%p/none", "/etc/env/%p/[c-z]*", "relative",
+                             "-/etc/env/%Q", "-/etc/env/%p/none*"}) {
+      if (random() % 2 == 0) text += "EnvironmentFile=" + std::string(line) + "\n";
+      if (random() % 12 == 0) text += "EnvironmentFile=\n";
+    }
+    files[kFolder + unit] = text;
+    for (const char* name : {"a", "b", "y", "d"}) {
+      files["etc/env/f" + std::to_string(i) + "/" + name] = random_variables(random);
+    }
+    start.push_back(unit);
+  }
+  const SystemdHost host(kMachine, files);
+  host.ctl(start, true);
+  const std::string root = "/proc/" + std::to_string(host.pid()) + "/root";
+  std::size_t refused = 0;
+  for (std::size_t i = 0; i < kCases; ++i) {
+    const std::string unit = "f" + std::to_string(i) + "@x.service";
+    const UnitText text = decode_text(files.at(kFolder + unit), unit);
+    std::vector<EnvironmentFile> named = environment_files_of(text, *parse_name(unit), {kMachine});
+    for (EnvironmentFile& file : named) file.path.insert(0, root);
+    std::vector<Variable> known = environment_of(text, *parse_name(unit), {kMachine});
+    std::string shown = files.at(kFolder + unit);
+    bool starts = true;
+    for (const FileText& file : read_environment_files(named)) {
+      shown += "--- " + file.path + "\n" + file.text + "\n";
+      const auto said = decode_environment(file.text, file.path);
+      for (const Variable& each : said.value_or(std::vector<Variable>{})) put(known, each);
+      starts = starts && ((said && file.error.empty()) || file.optional);
+    }
+    refused += !starts;
+    EXPECT_EQ(host.state(unit) == "active", starts) << unit << "\n" << shown;
+    if (!starts) continue;
+    std::set<std::string> ours;
+    for (const Variable& each : known) {
+      if (each.name.starts_with("V")) ours.insert(each.name + "=" + each.value);
+    }
+    EXPECT_EQ(printed(root + "/run/out-f" + std::to_string(i) + "@x"), ours) << unit << "\n" << shown;
+  }
+  EXPECT_GT(refused, 0U);
+  EXPECT_LT(refused, kCases / 4);
 }
 
 TEST_F(RealSystemd, FindsTheDropInsThatWeFindInTheSameOrder) {
