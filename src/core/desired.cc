@@ -52,11 +52,11 @@ class Maker {
   void finish() { candidates_.finish(out_); }
 
  private:
-  // A nearer source says that it is over, or cannot say.
+  // A nearer source says that it is over, or that it is not there, or cannot say.
   bool overruled() const {
     if (instance_.key.empty() || instance_.distance == 0) return false;
     const Word word = nearer_word(wanted_, host_->id, instance_.key, instance_.distance);
-    return word == Word::Ended || word == Word::Doubtful;
+    return word != Word::None && word != Word::Runs;
   }
 
   void add_instance() {

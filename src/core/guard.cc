@@ -33,6 +33,8 @@ Proof proof_moved(const Slice& slice, const std::string& instance) {
       return Proof::Ended;
     case Word::Doubtful:
       return Proof::Unproven;
+    case Word::Absent:
+      return Proof::Absent;
     case Word::None:
       break;
   }
@@ -57,6 +59,8 @@ Proof proof_of(const Meta& marks, const Wanted& wanted) {
       return Proof::Ended;
     case Word::Doubtful:
       return Proof::Unproven;
+    case Word::Absent:
+      return Proof::Absent;
     case Word::None:
       break;
   }

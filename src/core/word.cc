@@ -1,5 +1,7 @@
 #include "core/word.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 
 namespace muster {
@@ -19,12 +21,19 @@ bool doubts(const Slice& slice, std::string_view id) {
   return false;
 }
 
+bool covers(const Slice& slice, const std::string& id) {
+  return slice.complete && std::any_of(slice.covers.begin(), slice.covers.end(), [&](const std::string& pattern) {
+           return fnmatch(pattern.c_str(), id.c_str(), FNM_NOESCAPE) == 0;
+         });
+}
+
 }  // namespace
 
 Word word_of(const Slice& slice, std::string_view id) {
   if (slice.instances.contains(id)) return Word::Runs;
   if (among(slice.ended, id)) return Word::Ended;
-  return doubts(slice, id) ? Word::Doubtful : Word::None;
+  if (doubts(slice, id)) return Word::Doubtful;
+  return !slice.covers.empty() && covers(slice, std::string(id)) ? Word::Absent : Word::None;
 }
 
 std::uint8_t distance_of(const Slice& slice, std::string_view id) {

@@ -9,7 +9,13 @@
 
 namespace muster {
 
-enum class Word : std::uint8_t { None, Runs, Ended, Doubtful };
+enum class Word : std::uint8_t {
+  None,
+  Runs,
+  Ended,
+  Doubtful,
+  Absent,  // it would be there, if it ran: Slice::covers
+};
 
 Word word_of(const Slice& slice, std::string_view id);
 

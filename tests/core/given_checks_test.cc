@@ -410,6 +410,28 @@ TEST_F(NearerWord, CountsForItsOwnHostAndOnlyWhereItIsNearer) {
   }
 }
 
+// After an hour systemd had forgotten the end, and what fleet had heard last before its fleetd died came back.
+TEST_F(NearerWord, OfAWholeHostIsAlsoWhatItDoesNotSay) {
+  Wanted now = knowledge(Says::Ended);
+  const auto say = [&](bool complete, std::vector<std::string> covers) {
+    auto near = std::make_shared<Slice>(*now.slices[1].slice);
+    near->ended.clear();
+    near->complete = complete;
+    near->covers = std::move(covers);
+    now.slices[1].slice = near;
+  };
+  say(true, {"m1/*.service", "m1/*.service/*"});
+  EXPECT_EQ(names(now), Lines{});
+  EXPECT_EQ(show(plan_of(now).actions), Lines{"deregister muster:m1/web.service/admin (absent from a complete read)"});
+  for (const auto& [complete, covers] :
+       {std::pair(false, std::vector<std::string>{"m1/*"}),
+        std::pair(true, std::vector<std::string>{"m1/db@*.service/*"}), std::pair(true, std::vector<std::string>{})}) {
+    say(complete, covers);
+    EXPECT_EQ(names(now).size(), 1u);
+    EXPECT_TRUE(plan_of(now).actions.empty());
+  }
+}
+
 // fleet, after a restart, has told nothing yet, and what it once registered has been stopped.
 TEST_F(NearerWord, IsEnoughWhereTheFartherHasNotSpoken) {
   Wanted now = knowledge(Says::Ended);
