@@ -337,6 +337,33 @@ TEST_F(SystemdEndToEnd, OneBadUnitCostsOnlyItself) {
   EXPECT_GE(muster.metric("muster_source_skipped_total", {"reason=\"bad_unit\""}).value_or(0), 2) << muster.metrics();
 }
 
+// muster has no right to what only root may read: it says so, and nothing that is registered goes.
+TEST_F(SystemdEndToEnd, AnEnvironmentFileThatCannotBeReadRemovesNothing) {
+  const ConsulServer server;
+  const SystemdHost host(kIdA, {{"etc/default/web", "PORT=7001\nTOKEN=s3cr3t\n"}, {"etc/default/db", "PORT=7002\n"}});
+  for (const char* unit : {"web", "db"}) {
+    host.write_unit(unit + std::string(".service"),
+                    unit_file("Port=${PORT}\n", "EnvironmentFile=/etc/default/%p\nEnvironment=PORT=1\n"));
+  }
+  support::run(host.inside({"chmod", "600", "/etc/default/db"}));
+  host.ctl({"start", "web.service", "db.service"});
+  const Muster muster = muster_on(host, server.url());
+  const auto skipped = [&] {
+    return muster.metric("muster_source_skipped_total", {"reason=\"bad_unit\""}).value_or(0);
+  };
+  const std::vector<std::string> web{id_of(kIdA, "web.service")};
+  ASSERT_TRUE(eventually(kPatience, [&] { return settled(muster) && Cluster::ids(server) == web; })) << muster.log();
+  EXPECT_EQ(Cluster::service(server, web[0]).value("Port", 0), 7001);
+  EXPECT_NE(muster.log().find("/etc/default/db: Permission denied"), std::string::npos) << muster.log();
+  const double before = skipped();
+  support::run(host.inside({"chmod", "600", "/etc/default/web"}));
+  host.ctl({"restart", "web.service"});
+  ASSERT_TRUE(eventually(kPatience, [&] { return skipped() > before; })) << muster.log();
+  EXPECT_TRUE(eventually(kPatience, [&] { return look(server, "web", "0").passing == 1; })) << muster.log();
+  EXPECT_EQ(Cluster::service(server, web[0]).value("Port", 0), 7001) << "what it said last";
+  EXPECT_EQ(muster.log().find("s3cr3t"), std::string::npos);
+}
+
 TEST_F(SystemdEndToEnd, ATransientUnitSpeaksThroughItsEnvironment) {
   const ConsulServer server;
   const SystemdHost host(kIdA);

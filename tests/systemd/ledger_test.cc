@@ -75,6 +75,26 @@ TEST_F(LedgerTest, AUnitThatRunsAndWantsToBeThereIsRegisteredAndOneThatDoesNotIs
   EXPECT_TRUE(made.complete);
 }
 
+// systemd reads the files of EnvironmentFile= at each start; ours were those of the first.
+TEST_F(LedgerTest, FilesThatFillInVariablesAreReadAnewAtEachStartAndNotInBetween) {
+  up("web.service");
+  up("plain.service");
+  wants("plain.service");
+  wants("web.service", "[Service]\nEnvironment=PORT=80\n[X-Consul]\nPort=${PORT}\n");
+  EXPECT_EQ(ledger.unread(false), Ids{});
+  ledger.changed("web.service", state("reloading", "reload"), now);
+  up("web.service");
+  EXPECT_EQ(ledger.unread(false), Ids{});
+  for (const char* unit : {"web.service", "plain.service"}) {
+    stop(unit);
+    ledger.changed(unit, state("activating", "start-pre"), now);
+  }
+  EXPECT_EQ(ledger.unread(false), (Ids{"web.service"}));
+  wants("web.service", "[Service]\nEnvironment=PORT=80\n[X-Consul]\nPort=${PORT}\n");
+  up("web.service");
+  EXPECT_EQ(ledger.unread(false), (Ids{"web.service"})) << "ExecStartPre= may have written them";
+}
+
 TEST_F(LedgerTest, StateThatIsToldAgainIsNoNews) {
   up("web.service");
   wants("web.service");

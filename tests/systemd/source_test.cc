@@ -201,6 +201,40 @@ TEST_F(SystemdSourceTest, ASocketThatListensElsewhereAfterAReloadIsAskedForAgain
   EXPECT_EQ(said, "web.service:7001 web.service:7002 ");
 }
 
+// The most usual form of a port; the files were not read at all.
+TEST_F(SystemdSourceTest, APortOfAnEnvironmentFileIsThatOfTheLastStart) {
+  const SystemdHost host(kMachine, {{"etc/default/web", "# where it listens\nPORT=7001\n"}});
+  host.write_unit(
+      "web.service",
+      "[Service]\nEnvironmentFile=-/run/none\nEnvironmentFile=/etc/default/%p\nEnvironmentFile=-/run/%p.env\n"
+      "ExecStartPre=/bin/sh -c 'test ! -e /run/write || echo PORT=7003 > /run/web.env'\n"
+      "ExecStart=/bin/sleep 1000\n[X-Consul]\nPort=${PORT}\n");
+  host.ctl({"start", "web.service"});
+  const std::string said = inside(host, [] {
+    const auto source = make_source(settings());
+    std::string out;
+    const auto wait_for = [&](const std::string& wanted) {
+      for (int tries = 0; tries < 20; ++tries) {
+        const auto update = source->next({});
+        if (!update) return;
+        const std::string now = told(*update->slices.at(0).slice);
+        if (now.find(wanted) == now.npos) continue;
+        out += wanted + " ";
+        return;
+      }
+    };
+    wait_for("web.service:7001");
+    std::ofstream("/etc/default/web") << "PORT='7002'\n";
+    tell("RestartUnit ss web.service replace");
+    wait_for("web.service:7002");
+    std::ofstream("/run/write") << "";
+    tell("RestartUnit ss web.service replace");
+    wait_for("web.service:7003");
+    return out;
+  });
+  EXPECT_EQ(said, "web.service:7001 web.service:7002 web.service:7003 ");
+}
+
 // Both are deactivating without a failure; the one has a job, the other comes back, and was deregistered each time.
 TEST_F(SystemdSourceTest, AStopIsKnownByItsJobAndAnExitByHavingNone) {
   const SystemdHost host(kMachine);
