@@ -14,6 +14,8 @@
 namespace muster::run {
 namespace {
 
+constexpr std::chrono::seconds kOpening{2};  // for so long a silent source holds up the others at the start
+
 std::vector<std::string> names(const std::vector<NamedSource>& sources) {
   std::vector<std::string> out;
   for (const NamedSource& each : sources) out.push_back(each.name);
@@ -41,6 +43,7 @@ Daemon::Daemon(Parts parts)
       rules_(parts_.rules),
       guard_(parts_.policy, parts_.settings.breaker, permission(parts_)),
       journal_(names(parts_.sources), parts_.settings.once),
+      opening_(parts_.sources.size()),
       workers_(
           queue_, parts_.settings.workers,
           [this] {
@@ -91,7 +94,9 @@ void Daemon::watch(std::stop_token stop) {
   parts_.watch->run(seen, std::move(stop));
 }
 
-void Daemon::mark(const std::vector<AgentKey>& agents) {
+void Daemon::mark(const std::vector<AgentKey>& agents) { queue(opening_.pass(agents)); }
+
+void Daemon::queue(const std::vector<AgentKey>& agents) {
   for (const AgentKey& agent : agents) queue_.mark(agent);
   if (!agents.empty()) workers_.poke();
 }
@@ -109,6 +114,7 @@ bool Daemon::feed_once(const NamedSource& source, std::stop_token stop) {
   if (answer) post(source.name, *answer);
   journal_.source(source.name, answer);
   if (parts_.on_answer) parts_.on_answer(source.name, answer, board_.instances(source.name));
+  queue(opening_.heard(source.name));
   return answer.has_value();
 }
 
@@ -193,6 +199,14 @@ std::jthread Daemon::hold_lock() {
       [this](std::stop_token stop) { parts_.lock->run(std::move(stop), [this] { mark(board_.agents()); }); });
 }
 
+std::jthread Daemon::end_opening() {
+  if (parts_.sources.size() < 2) return {};
+  return std::jthread([this](std::stop_token stop) {
+    sleep_for(kOpening, stop);
+    if (!stop.stop_requested()) queue(opening_.end());
+  });
+}
+
 web::Readiness Daemon::readiness() const {
   web::Readiness out = journal_.readiness();
   if (parts_.lock == nullptr) return out;
@@ -209,6 +223,7 @@ int Daemon::run(Signals& signals) {
   give_back_memory();  // what starting took
   std::jthread lock = hold_lock();
   std::vector<std::jthread> threads;
+  threads.push_back(end_opening());
   for (const NamedSource& source : parts_.sources) {
     threads.emplace_back([this, &source](std::stop_token stop) { feed(source, std::move(stop)); });
   }
@@ -239,6 +254,7 @@ int Daemon::run_once(Signals& signals) {
   const std::jthread lock = hold_lock();
   // Not obtained in time: the plan is made all the same, and held.
   if (lock.joinable()) parts_.lock->wait(parts_.settings.once_timeout, all.get_token());
+  const std::jthread opening = end_opening();
   std::vector<std::jthread> feeders;
   for (const NamedSource& source : parts_.sources) {
     feeders.emplace_back([&] {

@@ -18,6 +18,7 @@
 #include "run/guard.h"
 #include "run/journal.h"
 #include "run/lock.h"
+#include "run/opening.h"
 #include "run/queue.h"
 #include "run/reconciler.h"
 #include "run/settings.h"
@@ -83,8 +84,10 @@ class Daemon {
   void reload();
   void drop(const AgentKey& agent);
   void confirm();
-  std::jthread hold_lock();  // while it runs; nothing to run without --lock
+  std::jthread hold_lock();    // while it runs; nothing to run without --lock
+  std::jthread end_opening();  // nothing to run with a single source
   void mark(const std::vector<AgentKey>& agents);
+  void queue(const std::vector<AgentKey>& agents);
   void report(const Report& report);
 
   Parts parts_;
@@ -94,6 +97,7 @@ class Daemon {
   Guard guard_;
   Audits audits_;
   Journal journal_;
+  Opening opening_;
   Workers workers_;
   std::atomic<std::size_t> unwatched_{0};
 };

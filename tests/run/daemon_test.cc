@@ -130,6 +130,31 @@ TEST_F(DaemonTest, RegistersUpdatesMovesAndDeregisters) {
   EXPECT_FALSE(world_.two_workers_met());
 }
 
+// fleet answered before D-Bus: at each start every service was written as fleet's, and then as the host's own.
+TEST_F(DaemonTest, WhatSourcesSayFirstIsActedUponTogetherAndNoneWaitsForLongOrForOneThatFails) {
+  const auto second = std::make_shared<ScriptedSource::Script>(), third = std::make_shared<ScriptedSource::Script>();
+  parts_.sources.push_back({"nomad", std::make_unique<ScriptedSource>(second)});
+  parts_.sources.push_back({"fleet", std::make_unique<ScriptedSource>(third)});
+  std::atomic<int> answers{0};
+  parts_.on_answer = [&](const std::string&, const Result<Update>&, std::size_t) { ++answers; };
+  start();
+  script_->say(all({on("a", {"t web 80"})}));
+  third->say(fail(Fault::Keep, "fleet: 500"));
+  ASSERT_TRUE(eventually([&] { return answers == 2; }));
+  std::this_thread::sleep_for(20ms);
+  EXPECT_EQ(world_.ids("a"), Ids{});
+  second->say(all({on("b", {"u web 80"})}));
+  EXPECT_TRUE(eventually([&] { return world_.ids("a") == Ids{"muster:t:80"} && world_.ids("b") == Ids{"muster:u:80"}; },
+                         1500ms));
+}
+
+TEST_F(DaemonTest, ASourceThatSaysNothingHoldsTheOthersUpForTwoSecondsAtMost) {
+  parts_.sources.push_back({"nomad", std::make_unique<ScriptedSource>(std::make_shared<ScriptedSource::Script>())});
+  start();
+  script_->say(all({on("a", {"t web 80"})}));
+  EXPECT_TRUE(eventually([&] { return world_.ids("a") == Ids{"muster:t:80"}; }));
+}
+
 TEST_F(DaemonTest, AsksAgainForNothingThatDidNotChange) {
   start();
   script_->say(all({on("a", {"t web 80"})}));
