@@ -201,6 +201,39 @@ TEST_F(SystemdSourceTest, ASocketThatListensElsewhereAfterAReloadIsAskedForAgain
   EXPECT_EQ(said, "web.service:7001 web.service:7002 ");
 }
 
+std::string recorded(const std::string& name) {
+  std::ifstream in(MUSTER_SOURCE_DIR "/tests/data/quadlet/v5.8.2/" + name);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// Units that podman's generator wrote, given by a generator; there is no podman, so that each runs something else.
+TEST_F(SystemdSourceTest, WhatQuadletGeneratesIsRegisteredAsItsFileSays) {
+  std::map<std::string, std::string> files{
+      {"etc/systemd/system-generators/quadlet", "#!/bin/sh\nexec cp /usr/local/share/quadlet/* \"$1\"\n"}};
+  const std::string instead =
+      "[Service]\nType=simple\nPIDFile=\nExecStartPre=\nExecStop=\nExecStopPost=\nExecStart=\n"
+      "ExecStart=/bin/sleep 1000\n";
+  std::vector<std::string> start{"start", "web@8081.service"};
+  for (const char* name : {"plain.service", "labels.service", "ports.service", "web@.service", "env.service",
+                           "app-pod.service", "play.service"}) {
+    files["usr/local/share/quadlet/" + std::string(name)] = recorded(name);
+    files["etc/systemd/system/" + std::string(name) + ".d/instead.conf"] = instead;
+    if (std::string(name) != "web@.service") start.emplace_back(name);
+  }
+  const SystemdHost host(kMachine, files);
+  support::run(host.inside({"chmod", "755", "/etc/systemd/system-generators/quadlet"}));
+  host.ctl({"daemon-reload"});
+  host.ctl(start);
+  EXPECT_EQ(host.ctl({"show", "-P", "SourcePath", "plain.service"}), "/etc/containers/systemd/plain.container");
+  const std::string said = inside(host, [] {
+    const auto update = make_source(settings())->next({});
+    return update ? told(*update->slices.at(0).slice) : update.error().message;
+  });
+  EXPECT_EQ(said,
+            "app-pod.service:8085 env.service:7123 labels.service:9080 plain.service:8080 play.service:8090 "
+            "ports.service:8443 web@8081.service:8081 web@8081.service/admin:7777 ");
+}
+
 // The most usual form of a port; the files were not read at all.
 TEST_F(SystemdSourceTest, APortOfAnEnvironmentFileIsThatOfTheLastStart) {
   const SystemdHost host(kMachine, {{"etc/default/web", "# where it listens\nPORT=7001\n"}});
