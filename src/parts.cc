@@ -91,13 +91,15 @@ std::unique_ptr<Agents> make_agents(const Program& program, bool writes, const s
   } else {
     auto plain = std::make_unique<consul::ConsulAgents>(options.consul, program.credentials, permit);
     net::HttpClient& client = plain->client();
+    consul::Selves& selves = plain->selves();
     if (options.consul.verify == consul::Verify::Off) {
       agents = std::move(plain);
     } else {
       agents =
           std::make_unique<consul::VerifiedAgents>(std::move(plain), options.consul, program.credentials, identities);
     }
-    agents = std::make_unique<consul::SyncedAgents>(std::move(agents), client, program.credentials, suspects, owner);
+    agents =
+        std::make_unique<consul::SyncedAgents>(std::move(agents), client, selves, program.credentials, suspects, owner);
   }
   const auto may_write = [=] { return writes && (!permit || permit()); };
   return std::make_unique<consul::SightedAgents>(std::move(agents), owner, may_write, std::move(serves));
@@ -158,7 +160,7 @@ Result<run::Parts> make_parts(const Program& program, bool dry) {
   parts.lock = run::make_lock(parts.settings, options.rules.owner, options.consul, program.credentials);
   const auto census = std::make_shared<consul::Census>();
   const auto identities = std::make_shared<consul::Identities>(10 * parts.settings.audit_interval);
-  const auto suspects = std::make_shared<consul::Suspects>();
+  const auto suspects = std::make_shared<consul::Suspects>(parts.settings.audit_interval);
   parts.make_agents = [&program, writes = !parts.settings.dry_run, lock = parts.lock, census, identities,
                        suspects](std::function<bool(const AgentKey&)> serves) {
     return make_agents(program, writes, lock, census, identities, suspects, std::move(serves));

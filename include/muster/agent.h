@@ -53,6 +53,7 @@ enum class RemarkKind : std::uint8_t {
   NodeRefused,  // the servers refuse the agent's node: what it takes does not reach the catalog
   Unverified,   // it does not tell who it is
   LiveAgent,    // catalog mode: the host has a Consul agent, so what is registered for it is left alone
+  Contested,    // the servers' catalog does not keep what the agent holds, however often it is put right
 };
 
 std::string_view to_string(RemarkKind kind);

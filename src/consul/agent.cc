@@ -150,7 +150,10 @@ Result<void> judge(Verb verb, int status, std::string_view body) {
 
 ConsulAgents::ConsulAgents(const ConsulSettings& settings, std::shared_ptr<const Credentials> credentials,
                            Permit permit)
-    : client_(http_options(settings)), credentials_(std::move(credentials)), permit_(std::move(permit)) {}
+    : client_(http_options(settings)),
+      credentials_(std::move(credentials)),
+      selves_(client_, *credentials_),
+      permit_(std::move(permit)) {}
 
 std::unique_ptr<Agent> ConsulAgents::at(const AgentKey& key) {
   return std::make_unique<HttpAgent>(Peer(client_, *credentials_, key.url), permit_);

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "consul/self.h"
 #include "consul/settings.h"
 #include "muster/agent.h"
 #include "net/http.h"
@@ -29,10 +30,12 @@ class ConsulAgents : public Agents {
   std::unique_ptr<Agent> at(const AgentKey& key) override;
   // For others of the same thread that ask the same agents: a second client would connect a second time.
   net::HttpClient& client() { return client_; }
+  Selves& selves() { return selves_; }
 
  private:
   net::HttpClient client_;
   std::shared_ptr<const Credentials> credentials_;
+  Selves selves_;
   const Permit permit_;
 };
 

@@ -14,15 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string text(const json& object, std::initializer_list<const char*> path) {
-  const json* at = &object;
-  for (const char* key : path) {
-    if (!at->is_object() || !at->contains(key)) return "";
-    at = &at->at(key);
-  }
-  return at->is_string() ? at->get<std::string>() : "";
-}
-
 // "http://10.0.0.1:8500" -> "10.0.0.1"; empty where the URL does not name a host by its address.
 std::string address_of(const std::string& url) {
   const std::size_t begin = url.find("://");
@@ -39,10 +30,11 @@ bool holds_canary(const Actual& actual) {
 
 class VerifiedAgent : public Agent {
  public:
-  VerifiedAgent(std::unique_ptr<Agent> agent, Peer peer, Identities& identities, bool enforce)
+  VerifiedAgent(std::unique_ptr<Agent> agent, Peer peer, Selves& selves, Identities& identities, bool enforce)
       : agent_(std::move(agent)),
         peer_(std::move(peer)),
         key_{peer_.url()},
+        selves_(selves),
         identities_(identities),
         enforce_(enforce) {}
 
@@ -73,9 +65,7 @@ class VerifiedAgent : public Agent {
     const auto unverified = [&](const std::string& why) {
       return std::vector<Remark>{{RemarkKind::Unverified, "who answers cannot be verified: " + why}};
     };
-    const auto body = peer_.get("/v1/agent/self", stop);
-    if (!body) return unverified(body.error().message);
-    const auto self = decode_self(*body);
+    const auto self = selves_.ask(key_, stop);
     if (!self) return unverified(self.error().message);
     const auto node = peer_.get("/v1/catalog/node/" + net::escape(self->node), stop);
     return judge_identity(key_.url, *self, node ? decode_node_id(*node) : "");
@@ -84,26 +74,20 @@ class VerifiedAgent : public Agent {
   const std::unique_ptr<Agent> agent_;
   Peer peer_;
   const AgentKey key_;
+  Selves& selves_;
   Identities& identities_;
   const bool enforce_;
 };
 
 }  // namespace
 
-bool is_leaving(const Self& self) { return self.status == 2 || self.status == 3; }
-
-Result<Self> decode_self(std::string_view body) {
-  const json self = json::parse(body, nullptr, false);
-  Self out{text(self, {"Config", "NodeName"}), text(self, {"Config", "NodeID"}), text(self, {"Member", "Addr"})};
-  if (const auto member = self.find("Member"); member != self.end() && member->is_object()) {
-    const auto status = member->find("Status");
-    if (status != member->end() && status->is_number_integer()) out.status = status->get<int>();
-  }
-  if (out.node.empty()) return fail(Fault::Retry, "GET /v1/agent/self: no Config.NodeName");
-  return out;
+std::string decode_node_id(std::string_view body) {
+  const json answer = json::parse(body, nullptr, false);
+  const auto node = answer.find("Node");
+  if (node == answer.end() || !node->is_object()) return "";
+  const auto id = node->find("ID");
+  return id != node->end() && id->is_string() ? id->get<std::string>() : "";
 }
-
-std::string decode_node_id(std::string_view body) { return text(json::parse(body, nullptr, false), {"Node", "ID"}); }
 
 std::vector<Remark> judge_identity(const std::string& url, const Self& self, const std::string& catalog_node_id) {
   std::vector<Remark> out;
@@ -149,7 +133,7 @@ VerifiedAgents::VerifiedAgents(std::unique_ptr<ConsulAgents> agents, const Consu
 
 std::unique_ptr<Agent> VerifiedAgents::at(const AgentKey& key) {
   return std::make_unique<VerifiedAgent>(agents_->at(key), Peer(agents_->client(), *credentials_, key.url),
-                                         *identities_, enforce_);
+                                         agents_->selves(), *identities_, enforce_);
 }
 
 }  // namespace muster::consul

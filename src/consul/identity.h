@@ -10,24 +10,12 @@
 #include <string_view>
 
 #include "consul/agent.h"
+#include "consul/self.h"
 #include "consul/settings.h"
 #include "muster/agent.h"
 
 namespace muster::consul {
 
-// From GET /v1/agent/self (needs agent:read).
-struct Self {
-  std::string node;
-  std::string node_id;
-  std::string address;  // Member.Addr: what the agent advertises
-  int status = 0;       // Member.Status (serf): 1 alive, 2 leaving, 3 left; 0: not told
-  friend bool operator==(const Self&, const Self&) = default;
-};
-
-// It leaves its cluster and still takes whatever it is sent, until its process ends. Pure.
-bool is_leaving(const Self& self);
-// Pure. Errors: Fault::Retry.
-Result<Self> decode_self(std::string_view body);
 // The id of the node in the body of GET /v1/catalog/node/<name>; empty when the catalog does not know it.
 std::string decode_node_id(std::string_view body);
 

@@ -56,6 +56,29 @@ struct CheckIds : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, CheckIds> {
   std::string found;
 };
 
+struct FindSerf : rapidjson::BaseReaderHandler<rapidjson::UTF8<>, FindSerf> {
+  bool StartObject() {
+    ++depth;
+    return true;
+  }
+  bool EndObject(rapidjson::SizeType) {
+    --depth;
+    return true;
+  }
+  bool Key(const char* text, rapidjson::SizeType size, bool) {
+    is_id = depth == 1 && std::string_view(text, size) == "CheckID";
+    return true;
+  }
+  bool String(const char* text, rapidjson::SizeType size, bool) {
+    found = is_id && std::string_view(text, size) == "serfHealth";
+    return !found;  // no need to read on
+  }
+
+  int depth = 0;
+  bool is_id = false;
+  bool found = false;
+};
+
 }  // namespace
 
 std::string find_node_path(const AgentKey& agent) {
@@ -77,6 +100,14 @@ std::string node_services_path(const std::string& node) {
 }
 
 std::string node_checks_path(const std::string& node) { return "/v1/health/node/" + net::escape(node) + kStale; }
+
+bool has_agent(std::string_view checks) {
+  FindSerf handler;
+  rapidjson::MemoryStream stream(checks.data(), checks.size());
+  rapidjson::Reader reader;
+  reader.Parse<rapidjson::kParseIterativeFlag>(stream, handler);
+  return handler.found;
+}
 
 std::uint64_t digest_services(std::string_view body) { return std::hash<std::string_view>{}(body); }
 

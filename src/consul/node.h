@@ -20,6 +20,10 @@ std::string decode_node(std::string_view body, const AgentKey& agent, const Owne
 std::string node_services_path(const std::string& node);
 std::string node_checks_path(const std::string& node);
 
+// Whether an agent of the cluster lives on the node, by its list of checks: it has a serfHealth. When an agent leaves,
+// its node goes from the catalog, which wakes this list and not that of services (1.8.7).
+bool has_agent(std::string_view checks);
+
 // Equal for equal lists. Of checks only which there are, and their names, count, since status and output change all the
 // time; of TTL checks of the owner the status as well: nobody runs those, so that it is news.
 std::uint64_t digest_services(std::string_view body);

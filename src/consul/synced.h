@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "consul/repairs.h"
+#include "consul/self.h"
 #include "consul/settings.h"
 #include "muster/agent.h"
 #include "muster/wanted.h"
@@ -31,6 +33,11 @@ class Suspects {
     unsigned failed = 0;             // in a row, that the catalog did not answer
   };
 
+  // `audit`: the time between two audits.
+  explicit Suspects(std::chrono::milliseconds audit = std::chrono::minutes(10)) : repairs(audit) {}
+
+  Repairs repairs;  // of what differed
+
   static constexpr std::chrono::milliseconds kSettling{200};  // from the last change on
   static constexpr std::chrono::milliseconds kLongest{600};   // from the first
   static constexpr std::chrono::milliseconds kMoment{150};    // between two looks
@@ -50,6 +57,11 @@ class Suspects {
   // Of these services it is known why they differed.
   void wrote(const AgentKey& agent, const std::vector<Action>& done);
 
+  // Whether the watch would hear at once of the agent's node that it has left the catalog: it saw the node there, and
+  // waits on it.
+  void stands(const AgentKey& agent, bool stands);
+  bool stands(const AgentKey& agent) const;
+
   // Agents whose look is due and that were not named yet for it: they need a run.
   std::vector<AgentKey> take_due(Time now);
   // When to ask take_due() next. `wake` is called, on any thread, when that comes to be earlier.
@@ -65,6 +77,7 @@ class Suspects {
 
   mutable std::mutex mutex_;
   std::map<AgentKey, Pending> pending_;
+  std::set<AgentKey> standing_;
   std::function<void()> wake_;
 };
 
@@ -76,24 +89,27 @@ void compare(Actual& actual, const Actual& catalog, const Owner& owner);
 // An agent compares itself with the catalog every one or two minutes and a service edited there stays wrong so long. A
 // PUT makes it write at once, also one that changes nothing (1.8.7; later versions may keep an equal one to
 // themselves, and then it is as if this class did not exist). read(): asks the catalog when a look at the agent is due,
-// with two GETs, and calls unsynced what differs in two looks that follow each other. What cannot be asked is as if it
+// with two GETs, and calls unsynced what differs in two looks that follow each other, unless it was repaired a short
+// while ago and did not stay so (Repairs): then it is a remark, and looked at later. What cannot be asked is as if it
 // were equal, and asked again a few times.
 //
 // An agent that leaves its cluster (SIGTERM, consul leave) takes what it is sent for seconds after its node has left
 // the catalog, and would put it there again, to stand as passing without its serfHealth until the leader's next
-// reconcile. apply(): where anything is to be registered, one GET of /v1/agent/self before it; Fault::Retry, and
-// nothing sent, while it leaves. read(): a catalog without the node is believed only of an agent that says that it is
-// alive. One that does not tell (no agent:read) is written to.
+// reconcile. apply(): where anything is to be registered and the watch does not see the node stand in the catalog, one
+// GET of /v1/agent/self before it, unless the agent has just been asked; Fault::Retry, and nothing sent, while it
+// leaves. read(): a catalog without the node is believed only of an agent that says that it is alive. One that does not
+// tell (no agent:read) is written to.
 class SyncedAgents : public Agents {
  public:
-  // The client is that of `agents` and its thread, and outlives this object with them.
-  SyncedAgents(std::unique_ptr<Agents> agents, net::HttpClient& client, std::shared_ptr<const Credentials> credentials,
-               std::shared_ptr<Suspects> suspects, Owner owner);
+  // `client` and `selves` are those of `agents` and their thread, and outlive this object with them.
+  SyncedAgents(std::unique_ptr<Agents> agents, net::HttpClient& client, Selves& selves,
+               std::shared_ptr<const Credentials> credentials, std::shared_ptr<Suspects> suspects, Owner owner);
   std::unique_ptr<Agent> at(const AgentKey& key) override;
 
  private:
   const std::unique_ptr<Agents> agents_;
   net::HttpClient& client_;
+  Selves& selves_;
   const std::shared_ptr<const Credentials> credentials_;
   const std::shared_ptr<Suspects> suspects_;
   const Owner owner_;

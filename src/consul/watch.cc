@@ -60,6 +60,7 @@ struct Watched {
   std::string hash;                                                          // empty: ask without waiting
   std::string node;                                                          // empty: to be found
   std::string last_node;                                                     // to which the digests belong
+  bool stood = false;                                                        // has_agent, by the last list of checks
   bool doubted = false;                                                      // a connection to it broke
   std::array<Poll, kLanes> polls;
 };
@@ -99,6 +100,7 @@ struct Watch::Loop {
   void again_after_answer(Watched& watched, Lane lane);
   void again_after_failure(Watched& watched, Lane lane);
   void mark(Watched& watched, Sighting sighting);
+  void stands(const Watched& watched, bool stands);
   Clock::time_point jittered(Clock::time_point from, milliseconds delay);
 
   Id number_of(const Watched& watched) const { return numbers.at(watched.agent); }
@@ -201,6 +203,7 @@ void Watch::Loop::rest(Watched& watched, Lane lane) {
   const Id id = number_of(watched) * kLanes + lane;
   due.erase({poll.due, id});
   polls.cancel(id);
+  if (lane == kChecks) stands(watched, false);
   poll.active = poll.good = false;
 }
 
@@ -225,6 +228,7 @@ void Watch::Loop::ask(Watched& watched, Lane lane) {
     request.headers.push_back("X-Consul-Token: " + token);
   }
   watched.polls[lane].asked = Clock::now();
+  if (lane == kChecks) stands(watched, watched.stood && waits(watched, lane));
   polls.start(number_of(watched) * kLanes + lane, std::move(request), waits(watched, lane) ? kLongest : timeout);
   const std::lock_guard lock(watch.mutex_);
   ++watch.totals_.requests;
@@ -234,6 +238,7 @@ void Watch::Loop::hear(Id id, Result<net::Response> answer) {
   Watched& watched = agents.at(id / kLanes);
   const Lane lane = static_cast<Lane>(id % kLanes);
   if (lane == kCanary) return hear_canary(watched, answer);
+  if (lane == kChecks) stands(watched, watched.stood = false);
   if (!answer || answer->status != 200) {
     const bool was_good = std::exchange(watched.polls[lane].good, false);
     doubt(watched, was_good && !answer);
@@ -334,6 +339,7 @@ void Watch::Loop::hear_list(Watched& watched, Lane lane, const net::Response& an
   const std::uint64_t index = std::max<std::uint64_t>(std::strtoull(said.c_str(), nullptr, 10), 1);
   poll.index = index < poll.index ? 0 : index;  // went back: a server was restored
   poll.good = true;
+  if (lane == kChecks) watched.stood = has_agent(answer.body);
   again_after_answer(watched, lane);
   // With a canary that was asked about a connection that broke there is an answer to wait for.
   if (lists_good(watched) && !watched.doubted && watched.state == Watched::State::There) rest(watched, kCanary);
@@ -360,6 +366,10 @@ void Watch::Loop::mark(Watched& watched, Sighting sighting) {
     ++watch.totals_.marks;
   }
   (*on_mark)(watched.agent, sighting);
+}
+
+void Watch::Loop::stands(const Watched& watched, bool stands) {
+  if (suspects != nullptr) suspects->stands(watched.agent, stands);
 }
 
 // Up to half as long again.

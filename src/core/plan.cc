@@ -261,6 +261,8 @@ std::string_view to_string(RemarkKind kind) {
       return "unverified";
     case RemarkKind::LiveAgent:
       return "live_agent";
+    case RemarkKind::Contested:
+      return "contested";
   }
   return "other";
 }

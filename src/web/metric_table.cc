@@ -56,10 +56,9 @@ const std::vector<MetricInfo>& metric_table() {
        "Consul agents that answer and are not believed: nothing is planned for them"},
       {"muster_agent_remarks",
        "gauge",
-       {{"kind", values_to(RemarkKind::LiveAgent)}},
-       "Consul agents that are not their host's, whose node the servers refuse, that do not tell who they are, or that "
-       "a "
-       "host has in catalog mode"},
+       {{"kind", values_to(RemarkKind::Contested)}},
+       "Consul agents that are not their host's, whose node the servers refuse, that do not tell who they are, that a "
+       "host has in catalog mode, or whose services the servers' catalog does not keep"},
       {"muster_agent_reconciles_total",
        "counter",
        {{"result", {"equal", "changed", "held", "refused", "failed", "unreadable"}}},

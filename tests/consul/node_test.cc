@@ -34,6 +34,18 @@ TEST(Node, PathsEscapeNamesAndQuotes) {
   EXPECT_NE(find_node_path({"unix:///a\"b"}).find("%5C%22"), std::string::npos);
 }
 
+TEST(Node, HoldsAnAgentWhereItsChecksNameSerf) {
+  const std::string serf = R"({"Node":"n","CheckID":"serfHealth","Status":"critical"})";
+  for (const std::string& body : {"[" + serf + "]", R"([{"CheckID":"a","Definition":{}},)" + serf + "]"}) {
+    EXPECT_TRUE(has_agent(body)) << body;
+  }
+  for (const char* body :
+       {"[]", "", "null", R"([{"CheckID":"a","Name":"serfHealth"}])", R"([{"Definition":{"CheckID":"serfHealth"}}])",
+        R"([{"CheckID":["x"],"Output":"serfHealth"}])", R"([{"CheckID":)"}) {
+    EXPECT_FALSE(has_agent(body)) << body;
+  }
+}
+
 std::string check(const std::string& id, const std::string& status, const std::string& output) {
   return R"({"Node":"n","CheckID":")" + id + R"(","Status":")" + status + R"(","Output":")" + output +
          R"(","ServiceTags":["CheckID"],"Definition":{},"ModifyIndex":7})";

@@ -83,6 +83,15 @@ TEST(Synced, OfACatalogWithoutTheCanaryDoubtsTheCanaryAlone) {
   EXPECT_EQ(unsynced(agent(), {}), std::vector<std::string>{"muster:canary:prod: the catalog lacks it"});
 }
 
+TEST(Synced, NamesWhatStandsInThePlaceOfAnIdOfTheSameLetters) {
+  Actual catalog = agent();
+  catalog.services[1].id = "muster:WEB.1:80";
+  catalog.services[1].meta[kMetaOwner] = "green";
+  std::swap(catalog.services[0], catalog.services[1]);  // sorted
+  EXPECT_EQ(notation::joined(unsynced(agent(), catalog)),
+            "muster:web.1:80: the catalog holds muster:WEB.1:80 of owner green in its place: it knows no case");
+}
+
 using namespace std::chrono_literals;
 
 const Suspects::Time kStart{1000s};
@@ -175,7 +184,8 @@ struct Synced {
   std::unique_ptr<Agent> at(const std::string& url) {
     auto plain = std::make_unique<ConsulAgents>(settings, credentials);
     net::HttpClient& client = plain->client();
-    agents = std::make_unique<SyncedAgents>(std::move(plain), client, credentials, suspects, kOwner);
+    Selves& selves = plain->selves();
+    agents = std::make_unique<SyncedAgents>(std::move(plain), client, selves, credentials, suspects, kOwner);
     return agents->at({url});
   }
   void suspect(const std::string& url, const std::string& node) const {
@@ -201,6 +211,34 @@ Plan registration_of(const std::vector<Service>& services) {
   Plan plan;
   for (const Service& each : services) plan.actions.push_back({Verb::Register, each, "", "test", Proof::Unproven, {}});
   return plan;
+}
+
+// Each registration cost a question and its way there and back.
+TEST(SyncedAgents, AskWhetherAnAgentLeavesOnlyWhereTheWatchWouldNotSayIt) {
+  fakes::FakeConsul consul;
+  Synced synced;
+  const auto services = notation::desired({"web.1 web 80"}, notation::modern()).services;
+  const auto questions = [&] {
+    consul.reset_counts();
+    EXPECT_EQ(synced.at(consul.url())->apply(registration_of(services), {}).done.size(), 1u);
+    return consul.total().reads;
+  };
+  synced.suspects->stands({consul.url()}, true);
+  EXPECT_EQ(questions(), 0u);
+  synced.suspects->stands({consul.url()}, false);
+  EXPECT_EQ(questions(), 1u);
+}
+
+TEST(SyncedAgents, AskOnceInARun) {
+  fakes::FakeConsul consul;
+  Synced synced;
+  const auto made = synced.at(consul.url());
+  const auto services = notation::desired({"web.1 web 80"}, notation::modern()).services;
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(made->apply(registration_of(services), {}).done.size(), 1u);
+  EXPECT_EQ(consul.total().reads, 1u);
+  std::this_thread::sleep_for(Selves::kFresh + 10ms);
+  EXPECT_EQ(made->apply(registration_of(services), {}).done.size(), 1u);
+  EXPECT_EQ(consul.total().reads, 2u) << "what it said is old";
 }
 
 // A client that got SIGTERM answers for seconds after its node has left the catalog. What it was sent then stood there

@@ -87,6 +87,28 @@ TEST_F(RealWatch, MarksAnAgentThatLostItsDataWithinTwoSeconds) {
   EXPECT_EQ(watching_->last(), Watch::Sighting::Back);
 }
 
+// Whoever registers with an agent that the watch sees stand does not ask whether it leaves.
+TEST_F(RealWatch, SaysThatANodeStandsUntilItLeavesTheCatalogOrDies) {
+  const auto suspects = std::make_shared<Suspects>();
+  Watching watching(1000, suspects);
+  const auto stands = [&] { return suspects->stands({agent_->url()}); };
+  EXPECT_FALSE(stands());
+  watching.watch.follow({{agent_->url()}});
+  ASSERT_TRUE(eventually(kPatience, stands));
+  enter(web({"changed"}));
+  EXPECT_TRUE(eventually(kPatience, stands)) << "a list that changed is waited on again";
+
+  std::jthread leave([&] { agent_->stop(); });
+  ASSERT_TRUE(eventually(kPatience, [&] { return !stands(); }));
+  EXPECT_EQ(agent_->call("GET", "/v1/agent/self").status, 200) << "it was said before the agent had ended";
+  leave.join();
+  agent_->start();
+  enter(json::parse(encode_service(make_canary({agent_->url()}, watching_owner()))));
+  ASSERT_TRUE(eventually(kPatience, stands));
+  agent_->crash();
+  EXPECT_TRUE(eventually(kPatience, [&] { return !stands(); }));
+}
+
 TEST_F(RealWatch, LetsAnIdleAgentBe) {
   const auto before = watching_->watch.totals();
   std::this_thread::sleep_for(10s);

@@ -22,7 +22,8 @@ inline const Owner& watching_owner() {
 
 class Watching {
  public:
-  explicit Watching(std::size_t limit = 1000) : watch(settings(), credentials(), watching_owner(), limit) {
+  explicit Watching(std::size_t limit = 1000, std::shared_ptr<Suspects> suspects = {})
+      : watch(settings(), credentials(), watching_owner(), limit, std::move(suspects)) {
     thread_ = std::jthread([this](std::stop_token stop) {
       watch.run([this](const AgentKey&, Watch::Sighting sighting) { take(sighting); }, stop);
     });
