@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "bench/phases.h"
 #include "fakes/fleet.h"
 #include "net/http.h"
 #include "support/consul.h"
@@ -188,29 +189,18 @@ class Bench {
   std::vector<double> removals_;  // the same
 };
 
-std::size_t number(int argc, char** argv, std::string_view name, std::size_t fallback) {
-  for (int i = 1; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    if (argument.starts_with(name)) return std::strtoull(argument.substr(name.size()).data(), nullptr, 10);
-  }
-  return fallback;
-}
-
 }  // namespace
 }  // namespace muster::bench
 
 int main(int argc, char** argv) {
-  using muster::bench::number;
   if (const std::string why = muster::support::no_consul(); !why.empty()) {
     std::printf("skipped: %s\n", why.c_str());
     return 0;
   }
   muster::net::global_init();
   muster::bench::Size size;
-  size.tasks = number(argc, argv, "--tasks=", size.tasks);
-  size.agents = number(argc, argv, "--agents=", size.agents);
-  size.changes = number(argc, argv, "--changes=", size.changes);
-  size.here = number(argc, argv, "--here=", size.here);
+  muster::bench::take_numbers(
+      argc, argv, {{"tasks", &size.tasks}, {"agents", &size.agents}, {"changes", &size.changes}, {"here", &size.here}});
   std::printf("%zu tasks on %zu simulated agents, %zu on the real one, %zu changes\n", size.tasks, size.agents,
               size.here, size.changes);
   return muster::bench::Bench(size).run();
