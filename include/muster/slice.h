@@ -71,8 +71,8 @@ struct Slice {
   // A source whose ids are no keys leaves it at kApart, and is never asked about what another has said.
   static constexpr std::uint8_t kApart = 255;
   std::uint8_t distance = kApart;
-  // fnmatch patterns of Instance::key: while it is `complete`, what matches and does not stand here does not run,
-  // whatever is seen from farther.
+  // fnmatch patterns of the Instance::keys that `distance` counts for; none: all. What matches and does not stand here
+  // does not run, while it is `complete`, whatever is seen from farther.
   std::vector<std::string> covers{};
   friend bool operator==(const Slice&, const Slice&) = default;
 };

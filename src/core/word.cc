@@ -22,9 +22,9 @@ bool doubts(const Slice& slice, std::string_view id) {
 }
 
 bool covers(const Slice& slice, const std::string& id) {
-  return slice.complete && std::any_of(slice.covers.begin(), slice.covers.end(), [&](const std::string& pattern) {
-           return fnmatch(pattern.c_str(), id.c_str(), FNM_NOESCAPE) == 0;
-         });
+  return std::any_of(slice.covers.begin(), slice.covers.end(), [&](const std::string& pattern) {
+    return fnmatch(pattern.c_str(), id.c_str(), FNM_NOESCAPE) == 0;
+  });
 }
 
 }  // namespace
@@ -33,7 +33,7 @@ Word word_of(const Slice& slice, std::string_view id) {
   if (slice.instances.contains(id)) return Word::Runs;
   if (among(slice.ended, id)) return Word::Ended;
   if (doubts(slice, id)) return Word::Doubtful;
-  return !slice.covers.empty() && covers(slice, std::string(id)) ? Word::Absent : Word::None;
+  return slice.complete && !slice.covers.empty() && covers(slice, std::string(id)) ? Word::Absent : Word::None;
 }
 
 std::uint8_t distance_of(const Slice& slice, std::string_view id) {
@@ -46,6 +46,8 @@ Word nearer_word(const Wanted& wanted, std::string_view host, std::string_view i
   Word out = Word::None;
   for (const WantedSlice& each : wanted.slices) {
     if (each.host.id != host || distance_of(*each.slice, id) >= distance) continue;
+    // What it says of others is that it does not follow them.
+    if (!each.slice->covers.empty() && !covers(*each.slice, std::string(id))) continue;
     const Word word = word_of(*each.slice, id);
     if (word == Word::None) continue;
     out = word;

@@ -413,9 +413,9 @@ TEST_F(NearerWord, CountsForItsOwnHostAndOnlyWhereItIsNearer) {
 // After an hour systemd had forgotten the end, and what fleet had heard last before its fleetd died came back.
 TEST_F(NearerWord, OfAWholeHostIsAlsoWhatItDoesNotSay) {
   Wanted now = knowledge(Says::Ended);
-  const auto say = [&](bool complete, std::vector<std::string> covers) {
+  const auto say = [&](bool complete, std::vector<std::string> covers, std::vector<std::string> ended = {}) {
     auto near = std::make_shared<Slice>(*now.slices[1].slice);
-    near->ended.clear();
+    near->ended = std::move(ended);
     near->complete = complete;
     near->covers = std::move(covers);
     now.slices[1].slice = near;
@@ -423,6 +423,11 @@ TEST_F(NearerWord, OfAWholeHostIsAlsoWhatItDoesNotSay) {
   say(true, {"m1/*.service", "m1/*.service/*"});
   EXPECT_EQ(names(now), Lines{});
   EXPECT_EQ(show(plan_of(now).actions), Lines{"deregister muster:m1/web.service/admin (absent from a complete read)"});
+  now = knowledge(Says::Ended);
+  say(true, {"m1/*.service/*"}, {"m1/web.service/admin"});
+  EXPECT_EQ(names(now), Lines{});
+  say(true, {"m1/db.service"}, {"m1/web.service/admin"});
+  EXPECT_EQ(names(now).size(), 1u) << "systemd is not to follow it, which is no word on whether it runs";
   for (const auto& [complete, covers] :
        {std::pair(false, std::vector<std::string>{"m1/*"}),
         std::pair(true, std::vector<std::string>{"m1/db@*.service/*"}), std::pair(true, std::vector<std::string>{})}) {
