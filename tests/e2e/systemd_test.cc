@@ -389,7 +389,7 @@ TEST_F(SystemdEndToEnd, ATransientUnitSpeaksThroughItsEnvironment) {
   EXPECT_TRUE(eventually(kPatience, [&] { return Cluster::ids(server).empty(); })) << muster.log();
 }
 
-TEST_F(SystemdEndToEnd, AUsersOwnUnitsAreRegisteredAsThoseOfThatUser) {
+TEST_F(SystemdEndToEnd, AUsersOwnUnitsAreRegisteredAsThoseOfThatUserBesideTheHostsOwn) {
   const ConsulServer server;
   const SystemdHost host(
       kIdA,
@@ -415,12 +415,49 @@ TEST_F(SystemdEndToEnd, AUsersOwnUnitsAreRegisteredAsThoseOfThatUser) {
          ""});
   };
   ASSERT_TRUE(eventually(kPatience, [&] { return user_ctl("start").code == 0; })) << user_ctl("start").err;
-  const Muster muster = muster_on(host, server.url(), {"--systemd-user"}, env);
-  const std::vector<std::string> one{id_of(std::string(kIdA) + "-65534", "web.service")};
-  EXPECT_TRUE(eventually(kPatience, [&] { return Cluster::ids(server) == one; })) << muster.log();
+  host.write_unit("web.service", unit_file("Port=7002\n"));
+  host.ctl({"start", "web.service"});
+  const std::vector<std::string> own{id_of(std::string(kIdA) + "-65534", "web.service")};
+  const std::vector<std::string> both{own[0], id_of(kIdA, "web.service")};
+  const Muster muster = muster_on(host, server.url(), {"--systemd-user", "--audit-interval=1s"}, env);
+  ASSERT_TRUE(eventually(kPatience, [&] { return Cluster::ids(server) == own; })) << muster.log();
+  const Muster beside = muster_on(host, server.url(), {"--systemd", "--audit-interval=1s"});
+  ASSERT_TRUE(eventually(kPatience, [&] { return Cluster::ids(server) == both; })) << beside.log();
+  const auto audits = [](const Muster& of) {
+    return of.metric("muster_agent_reconciles_total", {"result=\"equal\""}).value_or(0);
+  };
+  const double before = audits(muster), before_beside = audits(beside);
+  EXPECT_TRUE(eventually(kPatience, [&] { return audits(muster) > before + 2 && audits(beside) > before_beside + 2; }))
+      << muster.metrics();
+  EXPECT_EQ(Cluster::ids(server), both);
+  for (const Muster* each : {&muster, &beside}) {
+    EXPECT_EQ(each->metric("muster_consul_writes_total", {"verb=\"deregister\"", "result=\"ok\""}).value_or(0), 0);
+  }
+  host.ctl({"stop", "web.service"});
+  EXPECT_TRUE(eventually(kPatience, [&] { return Cluster::ids(server) == own; })) << beside.log();
   const support::Finished stopped = user_ctl("stop");
   EXPECT_EQ(stopped.code, 0) << stopped.err;
   EXPECT_TRUE(eventually(kPatience, [&] { return Cluster::ids(server).empty(); })) << muster.log();
+}
+
+TEST_F(SystemdEndToEnd, TwoMustersOfOneHostWithOwnersOfTheirOwnLeaveEachOthersUnitsAlone) {
+  const ConsulServer server;
+  const SystemdHost host(kIdA);
+  for (const char* unit : {"web.service", "db.service"}) {
+    host.write_unit(unit, unit_file("Port=7001\n"));
+    host.ctl({"start", unit});
+  }
+  const std::vector<std::string> both{id_of(kIdA, "db.service"), id_of(kIdA, "web.service")};
+  const Muster web = muster_on(host, server.url(), {"--systemd-units=web*", "--owner=web", "--audit-interval=1s"});
+  ASSERT_TRUE(eventually(kPatience, [&] { return Cluster::ids(server).size() == 1; })) << web.log();
+  const Muster db = muster_on(host, server.url(), {"--systemd-units=db*", "--owner=db", "--audit-interval=1s"});
+  ASSERT_TRUE(eventually(kPatience, [&] { return Cluster::ids(server) == both; })) << db.log();
+  host.ctl({"stop", "db.service"});
+  ASSERT_TRUE(eventually(kPatience, [&] { return Cluster::ids(server).size() == 1; })) << db.log();
+  for (const Muster* each : {&web, &db}) {
+    EXPECT_EQ(each->metric("muster_consul_writes_total", {"verb=\"deregister\"", "result=\"ok\""}).value_or(0),
+              each == &db ? 1 : 0);
+  }
 }
 
 TEST_F(SystemdEndToEnd, TheUnitThatWeDeployServesTheHostItRunsOn) {
