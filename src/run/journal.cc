@@ -11,10 +11,15 @@
 namespace muster::run {
 namespace {
 
-// Says each thing once for as long as it holds: a remark that was made last time as well is not repeated.
+constexpr std::size_t kMostRemembered = 65536;  // events alone add to what was said; beyond that all is said anew
+
+// Says each thing once for as long as it holds: a remark that was made last time as well is not repeated. What is said
+// of a part (`part`) takes nothing back.
 class Once {
  public:
-  explicit Once(std::vector<std::uint64_t>& told) : told_(told) {}
+  explicit Once(std::vector<std::uint64_t>& told, bool part = false) : told_(told) {
+    if (part && told.size() < kMostRemembered) now_.insert(told.begin(), told.end());
+  }
   ~Once() { told_.assign(now_.begin(), now_.end()); }
   Once(const Once&) = delete;
   Once& operator=(const Once&) = delete;
@@ -120,7 +125,7 @@ void Journal::source(const std::string& name, const Result<Update>& answer) {
   if (!state.error.empty() || !state.answered) log::info("source", {{"source", name}, {"state", "answers"}});
   state.answered = true;
   state.error.clear();
-  Once once(state.told);
+  Once once(state.told, !answer->full);
   tell_rejections(once, answer->rejections, name);
 }
 
