@@ -150,8 +150,7 @@ class Maker : private Reader {
   bool take_name(ServiceConfig& service) {
     const Scalar said = scalar(service.section, "Name");
     if (!said.sound) return false;
-    const std::string raw =
-        said.given ? said.value : name_.prefix + (service.section.empty() ? "" : "-" + service.section);
+    const std::string raw = said.given ? said.value : default_name(service.section);
     service.name = dns_label(lower(raw)) ? raw : dns_name(raw);
     const Place place = said.given ? said.place : Place{input_.name, 0};
     const std::string shown = said.given ? said.shown : raw;
@@ -165,6 +164,13 @@ class Maker : private Reader {
     }
     tell(service, "Name", service.name, said.given ? said.place : fallback(), said.from);
     return true;
+  }
+
+  // An escape such as \x2d would leave "x2d" in it.
+  std::string default_name(const std::string& section) const {
+    const bool escaped = name_.prefix.find('\\') != std::string::npos;
+    const std::string prefix = escaped ? unescape(name_.prefix).value_or(name_.prefix) : name_.prefix;
+    return prefix + (section.empty() ? "" : "-" + section);
   }
 
   bool take_port(ServiceConfig& service) {

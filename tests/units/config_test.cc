@@ -163,6 +163,8 @@ TEST(UnitConfig, ANameThatIsNoDnsLabelIsMadeOne) {
   EXPECT_EQ(unit.services.at(0).name, "hello-World-x");
   EXPECT_NE(mistake(unit).find("registered as hello-World-x"), std::string::npos);
   EXPECT_EQ(only(config("[X-Consul]\n", "my_app.service")).name, "my-app");
+  EXPECT_EQ(only(config("[X-Consul]\n", "dev-a\\x2db.service")).name, "dev-a-b");
+  EXPECT_EQ(only(config("[X-Consul]\n", "a--b.service")).name, "a--b");
 }
 
 TEST(UnitConfig, ATagThatExpandsToNothingIsNone) {
