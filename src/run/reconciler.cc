@@ -42,7 +42,8 @@ Report Reconciler::reconcile(const AgentKey& key, std::stop_token stop) {
   const Result<Actual> actual = agent->read(stop);
   if (!actual) return {key, actual.error(), std::move(desired.rejections), {}, {}, wanted.slices.size()};
   wanted.vacated = left_alone(*actual);
-  Plan plan = make_plan(wanted.vacated ? Desired{} : desired, *actual, owner);
+  const Desired nothing;
+  Plan plan = make_plan(wanted.vacated ? nothing : desired, *actual, owner);
   wanted.moved = board_.moved(key, plan);
   if (const auto audit = audits_.take(key); audit && !wanted.vacated)
     plan = renew(std::move(plan), desired, *actual, *audit);
