@@ -361,6 +361,47 @@ TEST_P(RealNomad, ATokenThatLosesANamespaceLosesNoRegistration) {
 
 // --- and one whose server and client are two processes ---
 
+// Two regions of one federation and one Consul, each followed by a muster; both musters ask the same agent.
+TEST_P(RealNomad, OfTwoRegionsEachIsFollowedByItsOwnMuster) {
+  ConsulServer consul;
+  Nomad here;
+  Nomad there({.region = "eu"});
+  here.join(there);
+  ASSERT_TRUE(eventually(kPatience, [&] { return !here.get("/v1/nodes?region=eu").is_null(); }));
+  here.run_job(job(2, "v1"));
+  there.run_job(job(2, "v1"));
+  const auto of = [&](const std::string& region, const Nomad& nomad) {
+    std::vector<std::string> out = flags(here.url(), consul, {"--nomad-region=" + region});
+    if (std::string(GetParam()) == "node") out.push_back("--nomad-node-id=" + nomad.node());
+    return out;
+  };
+  Muster muster(of("global", here));
+  Muster other(of("eu", there));
+  const auto all = [&] {
+    std::vector<std::string> both = webs(here);
+    for (const std::string& id : webs(there)) both.push_back(id);
+    std::sort(both.begin(), both.end());
+    return both;
+  };
+  const auto settles = [&](std::size_t count) {
+    return eventually(seconds(60), [&] { return all().size() == count && ids(consul) == all(); });
+  };
+  ASSERT_TRUE(settles(4)) << muster.log() << other.log();
+  std::this_thread::sleep_for(seconds(3));  // three sweeps and three audits
+  EXPECT_EQ(deregistrations(muster) + deregistrations(other), 0);
+
+  here.call("DELETE", "/v1/job/web");
+  EXPECT_TRUE(settles(2)) << muster.log();
+  EXPECT_EQ(deregistrations(other), 0);
+  EXPECT_EQ(ids(consul), webs(there));
+
+  there.stop();  // the whole region: nothing is known of it, and nothing ends
+  std::this_thread::sleep_for(seconds(3));
+  EXPECT_EQ(ids(consul).size(), 2U) << other.log();
+  EXPECT_EQ(deregistrations(other), 0);
+  there.start();
+}
+
 class NomadApart : public RealNomad {
  protected:
   // Node scope asks the client beside it, as the system job does.

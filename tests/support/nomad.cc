@@ -19,6 +19,7 @@ namespace muster::support {
 namespace {
 
 constexpr char kAgent[] = R"(
+region = "%s"
 bind_addr = "127.0.0.1"
 data_dir = "%s"
 disable_update_check = true
@@ -157,8 +158,8 @@ std::string Nomad::url_of(int port) const {
 
 std::string Nomad::config(bool server, bool client) const {
   const std::string data = folder_ / (server ? "data" : "client-data");
-  std::string out = filled(kAgent, data.c_str(), server ? port_ : client_port_, server ? rpc_ : free_port(),
-                           server ? serf_ : free_port(), options_.acl ? "true" : "false");
+  std::string out = filled(kAgent, options_.region.c_str(), data.c_str(), server ? port_ : client_port_,
+                           server ? rpc_ : free_port(), server ? serf_ : free_port(), options_.acl ? "true" : "false");
   if (server) out += filled(kServer, options_.apart ? kSoonLost : "");
   if (client) out += filled(kClient, rpc_);
   if (options_.tls)
@@ -269,6 +270,10 @@ void Nomad::kill(std::unique_ptr<Process>& process) {
   if (!process) return;
   process->signal(SIGKILL);
   process->wait(seconds(10));
+}
+
+void Nomad::join(const Nomad& other) const {
+  call("PUT", "/v1/agent/join?address=127.0.0.1:" + std::to_string(other.serf_));
 }
 
 void Nomad::stop() {

@@ -18,6 +18,7 @@ struct NomadOptions {
   bool acl = false;
   bool tls = false;    // every port; who comes must show a certificate
   bool apart = false;  // the server and the client are two processes; a client is lost after 3 to 5 seconds of silence
+  std::string region = "global";
 };
 
 // Thread: one. Runs from construction to destruction, except between stop and start; its tasks are stopped first, and
@@ -47,6 +48,9 @@ class Nomad {
   bool end_tasks() const;
   // Processes of its tasks and plugins.
   std::vector<pid_t> left() const;
+
+  // Makes one federation of the two regions: each answers for the other where a request names it.
+  void join(const Nomad& other) const;
 
   void stop();  // SIGKILL; tasks go on, data stays
   void start();
