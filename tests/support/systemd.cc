@@ -93,6 +93,10 @@ void SystemdHost::remove_unit(const std::string& name) const {
   std::filesystem::remove_all(folder_ / ("run/systemd/system/" + name));
 }
 
+void SystemdHost::bring(const std::string& file, const std::string& name) const {
+  std::filesystem::copy_file(file, folder_ / ("run/" + name), std::filesystem::copy_options::overwrite_existing);
+}
+
 std::string SystemdHost::ctl(const std::vector<std::string>& arguments, bool may_fail) const {
   std::vector<std::string> argv{kScript, "ctl", booted_.name, folder_.path()};
   argv.insert(argv.end(), arguments.begin(), arguments.end());

@@ -39,6 +39,8 @@ class SystemdHost {
   // A unit file below /run/systemd/system; systemd reads it when it next loads the unit, or at a daemon-reload.
   void write_unit(const std::string& name, const std::string& text) const;
   void remove_unit(const std::string& name) const;
+  // A copy of a file of this machine as /run/NAME.
+  void bring(const std::string& file, const std::string& name) const;
   // systemctl inside; its output. Aborts where it fails, unless `may_fail`.
   std::string ctl(const std::vector<std::string>& arguments, bool may_fail = false) const;
   // To run a program inside its mount, uts and ipc namespaces, where it sees the host's files and bus, as a child of
