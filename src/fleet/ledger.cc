@@ -113,7 +113,8 @@ Ledger::Verdict::What Ledger::untold(const Snapshot& snapshot, const std::string
     }
   }
   if (!seen.up) return What::Doubt;
-  return settings_.lost == Lost::Remove ? What::Absent : What::Register;
+  seen.lost = seen.lost || !shaken(now);
+  return seen.lost && settings_.lost == Lost::Remove ? What::Absent : What::Register;
 }
 
 void Ledger::draw(Draft& draft, const std::string& machine_id, Seen& seen, What what) const {
@@ -166,6 +167,7 @@ void Ledger::judge(const Snapshot& snapshot, const std::string& machine, const s
   What what = What::Doubt;
   if (row != nullptr) {
     seen.untold.reset();
+    seen.lost = false;
     seen.outlived = snapshot.destroyed.contains(unit);
     seen.state.load = row->load;
     seen.state.active = row->active;
@@ -177,7 +179,7 @@ void Ledger::judge(const Snapshot& snapshot, const std::string& machine, const s
     if (what == What::End) {
       seen.up = false;
       seen.life = {};
-    } else if (what == What::Register && settings_.lost == Lost::Critical) {
+    } else if (what == What::Register && seen.lost && settings_.lost == Lost::Critical) {
       Seen shown = seen;
       shown.state.active = "inactive";
       shown.state.sub = "fleet no longer tells its state";
@@ -191,9 +193,8 @@ Update Ledger::fold(const Snapshot& snapshot, Time now) {
   learn(snapshot, now);
   const bool blind = snapshot.machines.empty();
   Update out;
-  out.domain = settings_.lost == Lost::Remove && snapshot.whole && !blind && settings_.local.id.empty()
-                   ? Domain::All
-                   : Domain::Listed;
+  const bool removes = settings_.lost == Lost::Remove && !shaken(now);
+  out.domain = removes && snapshot.whole && !blind && settings_.local.id.empty() ? Domain::All : Domain::Listed;
   out.rejections = snapshot.rejections;
 
   std::map<std::string, std::set<std::string>> pairs;  // what may be where
@@ -226,13 +227,13 @@ Update Ledger::fold(const Snapshot& snapshot, Time now) {
       continue;
     }
     const bool gone = !snapshot.machines.contains(id);
-    if (gone && settings_.lost == Lost::Remove && out.domain == Domain::All) continue;
+    if (gone && removes && out.domain == Domain::All) continue;
     Slice& slice = *draft.slice;
     slice.instances.seal();
     tidy(slice.doubtful);
     recall(id, slice, now);
     slice.distance = kDistance;
-    slice.complete = snapshot.whole && !blind && !(none_ && shaken(now)) && (!gone || settings_.lost == Lost::Remove);
+    slice.complete = snapshot.whole && !blind && !(none_ && shaken(now)) && (!gone || removes);
     out.slices.push_back({where, draft.slice});
   }
   if (!blind) forget(snapshot);

@@ -59,6 +59,7 @@ class Ledger {
     units::UnitState state;      // the last that was told
     std::optional<Time> untold;  // since when no state is told while the machine is listed
     bool up = false;             // the last verdict was to register it
+    bool lost = false;           // Lost applies, until a state is told again
     bool outlived = false;  // its state was told when the unit was destroyed already, as it is until it has stopped
     units::UnitConfig config;
   };
@@ -71,6 +72,7 @@ class Ledger {
   using Verdict = units::Verdict;
 
   void learn(const Snapshot& snapshot, Time now);
+  // Also when etcd is back after an outage machines and states come one by one.
   bool shaken(Time now) const { return shaken_ && now < *shaken_ + settings_.settle; }
   const units::UnitConfig& config_of(const std::string& unit, const std::string& machine);
   units::Machine machine(const std::string& id) const;

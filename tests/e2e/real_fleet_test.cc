@@ -150,6 +150,38 @@ TEST_F(RealFleetEndToEnd, AnEtcdThatIsAwayOrLosesItsDataTakesNothingAwayThatRuns
   }
 }
 
+// fleetd, systemd and muster on one host, as docs/fleet.md has it.
+TEST_F(RealFleetEndToEnd, BesideSystemdAStopIsHeardAtOnceAndFleetDoesNotUndoIt) {
+  const support::ConsulServer consul;
+  const Fleet fleet({kHostA});
+  const int port = support::free_port();
+  const Muster muster(
+      fleet.host(0).inside({"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "muster", "--systemd",
+                            "--fleet-endpoint=unix:///run/fleet.sock", "--fleet-scope=node", "--fleet-refresh=100ms",
+                            "--owner=prod", "--consul-agent=" + consul.url(),
+                            "--listen=127.0.0.1:" + std::to_string(port)}),
+      port);
+  const std::string id = "muster:" + fleet.id(0) + "/web.service";
+  const auto there = [&] { return !Cluster::service(consul, id).is_null(); };
+  const auto told = [&](const std::string& state) {
+    return fleet.get("/state").dump().find("\"systemdActiveState\":\"" + state + "\"") != std::string::npos;
+  };
+  fleet.submit("web.service", sleeper("Port=80\n"));
+  ASSERT_TRUE(eventually(kPatience, there)) << muster.log();
+  EXPECT_EQ(Cluster::service(consul, id).at("Meta").at("muster_source"), "systemd");
+  ASSERT_TRUE(eventually(kPatience, [&] { return told("active"); }));
+
+  fleet.host(0).ctl({"stop", "web.service"});
+  ASSERT_TRUE(eventually(kPatience, [&] { return !there(); })) << muster.log();
+  ASSERT_TRUE(eventually(kPatience, [&] { return there() || told("inactive"); }));
+  EXPECT_FALSE(there()) << muster.log();
+  fleet.host(0).ctl({"start", "web.service"});
+  ASSERT_TRUE(eventually(kPatience, [&] { return there() && told("active"); })) << muster.log();
+  fleet.destroy("web.service");
+  EXPECT_TRUE(eventually(kPatience, [&] { return !there(); })) << muster.log();
+  EXPECT_EQ(muster.metric("muster_consul_writes_total", {"verb=\"register\""}).value_or(0), 2) << muster.log();
+}
+
 json body_of(const std::string& text) { return json::parse(text, nullptr, false); }
 
 // The same cluster in the fake, by what the real one lists.

@@ -246,6 +246,28 @@ TEST_F(FleetLedger, LostUnitsMayBeCriticalOrRemoved) {
   }
 }
 
+// After an outage of etcd the second machine was listed 4 s after the first.
+TEST_F(FleetLedger, WhatIsMissingRightAfterAnOutageIsNotYetLost) {
+  LedgerSettings settings;
+  settings.lost = Lost::Remove;
+  ledger_ = Ledger(settings);
+  run("web.service", "m1");
+  run("db.service", "m2");
+  fold();
+  ledger_.missed(Ledger::Time(seconds(10)));
+  lose("m1");
+  fold(69);
+  EXPECT_EQ(instances("m1"), (Strings{"m1/web.service"}));
+  EXPECT_FALSE(slice("m1")->complete);
+  EXPECT_EQ(update_.domain, Domain::Listed);
+  fold(70);
+  EXPECT_EQ(slice("m1"), nullptr);
+  EXPECT_EQ(update_.domain, Domain::All);
+  ledger_.missed(Ledger::Time(seconds(80)));
+  fold(81);
+  EXPECT_EQ(instances("m1"), Strings{}) << "what is lost does not come back by an outage";
+}
+
 // muster was restarted while the states of a host had expired: what Consul holds of them may well run.
 TEST_F(FleetLedger, AUnitThatWasNeverSeenToRunIsInDoubt) {
   unit("web.service", "m1");
