@@ -82,13 +82,14 @@ class StreamTest : public ::testing::Test {
     ASSERT_TRUE(next() && mesos_.reads() == 1);
     settle();
   }
-  // Until the stream is up and has been followed by a read.
+  // Until the stream is up and has been followed by a read. In seconds at a time: cut short, next() drops the stream that
+  // it is opening. It returns from each read, so that one in the call which opens the stream comes after that.
   void settle(FakeMesos* master = nullptr) {
     FakeMesos& from = master == nullptr ? mesos_ : *master;
     const Clock::time_point end = Clock::now() + kPatience;
-    while (from.subscribers() == 0 && Clock::now() < end) next(milliseconds(50));
-    const std::uint64_t reads = from.reads();
-    while (from.reads() == reads && Clock::now() < end) next(milliseconds(50));
+    std::uint64_t reads = from.reads();
+    for (; from.subscribers() == 0 && Clock::now() < end; next(seconds(2))) reads = from.reads();
+    while (from.reads() == reads && Clock::now() < end) next(seconds(2));
     ASSERT_EQ(from.subscribers(), 1U);
   }
   // Takes answers until the tasks are these.
