@@ -62,7 +62,11 @@ std::optional<std::string> Reader::filled(const std::string& key, std::string te
   for (std::size_t at = text.find("${"); at != text.npos; at = text.find("${", at)) {
     out_.fills = true;
     const std::size_t end = text.find('}', at);
-    const std::string variable = end == text.npos ? "" : text.substr(at + 2, end - at - 2);
+    if (end == text.npos) {
+      mistake(raw.place, seen + ": ${ without its }");
+      return std::nullopt;
+    }
+    const std::string variable = text.substr(at + 2, end - at - 2);
     const auto found =
         std::find_if(known_.begin(), known_.end(), [&](const Variable& each) { return each.name == variable; });
     if (found == known_.end()) {
@@ -71,7 +75,8 @@ std::optional<std::string> Reader::filled(const std::string& key, std::string te
               seen + ": " + (raw.variable.empty() ? "${" + variable + "}" : "a variable that it names") + why_unset());
       return std::nullopt;
     }
-    if (raw.variable.empty()) from += (from.empty() ? "" : ", ") + variable + " at " + to_string(found->place);
+    const std::string told = variable + " at " + to_string(found->place);
+    if (raw.variable.empty() && from.find(told) == from.npos) from += (from.empty() ? "" : ", ") + told;
     text.replace(at, end - at + 1, found->value);
     at += found->value.size();
   }

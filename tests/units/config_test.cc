@@ -381,6 +381,7 @@ TEST(UnitConfig, AVariableThatNobodySetsIsAMistakeThatSaysWhereItWasLookedFor) {
   EXPECT_NE(mistake(with_files("Port=${NONE}\n", {{"/a", "X=1\n"}})).find("nor in a file of its EnvironmentFile="),
             std::string::npos);
   EXPECT_NE(mistake(config("[X-Consul]\nPort=${NONE}\n")).find("of the machine that it runs on"), std::string::npos);
+  EXPECT_NE(mistake(with_files("Port=${PORT\n", {})).find("${ without its }"), std::string::npos);
   for (const std::string& line : Strings{"Port=${TOK}", "Check=http::${TOK}/", "Check=${TOK}", "Weight=${TOK}"}) {
     const std::string said = mistake(with_files(line + "\n", {{"/a", "TOK=s3cr3t\n"}}));
     EXPECT_EQ(said.find("s3cr3t"), std::string::npos) << said;
