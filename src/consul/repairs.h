@@ -23,7 +23,7 @@ class Repairs {
   using Time = std::chrono::steady_clock::time_point;
   using Differences = std::map<std::string, std::string>;  // why, by service id
 
-  static constexpr std::chrono::milliseconds kFirst{250};  // pause; less than two looks at the catalog take
+  static constexpr std::chrono::milliseconds kFirst{150};  // pause; the next is still shorter than two looks
   static constexpr std::chrono::seconds kShown{60};        // a remark stays at least so long
 
   explicit Repairs(std::chrono::milliseconds longest) : longest_(longest) {}

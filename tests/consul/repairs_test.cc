@@ -35,7 +35,7 @@ TEST(Repairs, OfWhatHasNotBeenRepairedDoNotWait) {
 TEST(Repairs, ThatDoNotHoldComeAfterPausesThatDoubleUpToAnAudit) {
   Repairs repairs(3s);
   auto now = kStart;
-  for (const auto pause : {250ms, 500ms, 1000ms, 2000ms, 3000ms, 3000ms}) {
+  for (const auto pause : {150ms, 300ms, 600ms, 1200ms, 2400ms, 3000ms, 3000ms}) {
     repairs.wrote(kAgent, {"web"}, now);
     const auto waiting = repairs.judge(kAgent, kWeb, now + pause - 1ms);
     EXPECT_EQ(waiting.ids, std::set<std::string>{"web"});
@@ -51,7 +51,7 @@ TEST(Repairs, AreForgottenOnceTheyHaveHeldForTwoAudits) {
   EXPECT_FALSE(repairs.judge(kAgent, kWeb, kStart + 9min).ids.empty());
   EXPECT_TRUE(repairs.judge(kAgent, {}, kStart + 20min + 1s).ids.empty());
   repairs.wrote(kAgent, {"web"}, kStart + 21min);
-  EXPECT_TRUE(repairs.judge(kAgent, kWeb, kStart + 21min + 250ms).ids.empty());
+  EXPECT_TRUE(repairs.judge(kAgent, kWeb, kStart + 21min + 150ms).ids.empty());
 }
 
 TEST(Repairs, ThatDoNotHoldAreARemarkWhichNamesWhatStandsThere) {
@@ -146,9 +146,9 @@ TEST(Repairs, OfTwoOwnersWhoseIdsDifferInCaseAloneAreBounded) {
   EXPECT_NE(green.remark().find("holds muster:web.1:80 of owner blue in its place"), std::string::npos);
   std::this_thread::sleep_until(start + 13s);
   std::printf("%zu and %zu writes in 13 s\n", blue.writes(), green.writes());
-  // One registration; repairs at once and 0.25, 0.5, 1, 2 and 4 s: the seventh would be due after 15.75 s.
-  EXPECT_LE(blue.writes(), 7u);
-  EXPECT_LE(green.writes(), 7u);
+  // One registration; repairs at once and after 0.15, 0.3, 0.6, 1.2, 2.4 and 4.8 s: the eighth is due after 19 s.
+  EXPECT_LE(blue.writes(), 8u);
+  EXPECT_LE(green.writes(), 8u);
 }
 
 }  // namespace
