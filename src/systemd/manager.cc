@@ -241,8 +241,9 @@ Result<std::vector<std::string>> Manager::read_listen(const std::string& unit, c
   for (std::optional<dbus::Message>& listen : *sockets) {
     if (!listen || !listen->enter('a', "(ss)")) continue;
     while (listen->enter('r', "ss")) {
-      listen->skip("s");
-      out.emplace_back(listen->string());
+      const bool stream = listen->string() == "Stream";
+      std::string address(listen->string());
+      if (stream) out.push_back(std::move(address));
       listen->leave();
     }
   }

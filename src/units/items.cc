@@ -80,7 +80,6 @@ std::optional<bool> boolean(const std::string& text) {
   return std::nullopt;
 }
 
-// The port of "8080", "127.0.0.1:8080" and "[::]:80"; 0 for a path and for anything else.
 std::string public_part(const std::string& line) {
   const std::size_t header = lower(line).find("header=");
   if (header == line.npos) return line;
@@ -88,6 +87,7 @@ std::string public_part(const std::string& line) {
 }
 
 std::uint16_t port_of(std::string_view listen) {
+  if (listen.starts_with('/') || listen.starts_with('@') || listen.starts_with("vsock")) return 0;
   const std::size_t colon = listen.rfind(':');
   if (colon != listen.npos) listen.remove_prefix(colon + 1);
   return static_cast<std::uint16_t>(number(listen, 1, 65535).value_or(0));

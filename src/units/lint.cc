@@ -9,6 +9,7 @@
 #include "units/file.h"
 #include "units/instances.h"
 #include "units/name.h"
+#include "units/specifier.h"
 
 namespace muster::units {
 namespace {
@@ -58,14 +59,15 @@ std::optional<std::string> named_by_itself(const UnitText& text) {
 }
 
 // ListenStream= of the .socket beside the unit's file.
-std::vector<std::string> listens_of(const std::string& file) {
+std::vector<std::string> listens_of(const std::string& file, const std::string& unit, const Machine& machine) {
   const Result<UnitText> socket = read_unit(fs::path(file).replace_extension(".socket"), {});
   std::vector<std::string> out;
   if (!socket) return out;
   for (const Entry& entry : socket->entries) {
     if (entry.section != "Socket" || entry.key != "ListenStream") continue;
     if (entry.value.empty()) out.clear();
-    out.push_back(entry.value);
+    const std::optional<UnitName> name = parse_name(unit);
+    out.push_back(name ? expand(entry.value, *name, machine).text : entry.value);
   }
   return out;
 }
@@ -111,7 +113,7 @@ Lint lint(const std::string& path, const Machine& machine) {
   if (!text) return {"mistake: " + text.error().message + "\n", false};
   input.text = *std::move(text);
   input.name = named_by_itself(input.text).value_or(input.name);
-  input.listen = listens_of(subject.file);
+  input.listen = listens_of(subject.file, fs::path(input.name).replace_extension(".socket"), machine);
   if (const auto name = parse_name(input.name)) {
     input.files = read_environment_files(environment_files_of(input.text, *name, machine));
   }

@@ -184,7 +184,7 @@ TEST_F(SystemdSourceTest, WhatNarrowerPatternsLeaveOutHasEnded) {
 // The port of a socket was asked for once, and only where the file had the very word.
 TEST_F(SystemdSourceTest, ASocketThatListensElsewhereAfterAReloadIsAskedForAgain) {
   const SystemdHost host(kMachine);
-  host.write_unit("web.socket", "[Socket]\nListenStream=127.0.0.1:7001\n");
+  host.write_unit("web.socket", "[Socket]\nListenDatagram=127.0.0.1:7009\nListenStream=127.0.0.1:7001\n");
   host.write_unit("web.service",
                   "[Service]\nExecStart=/bin/sleep 1000\nEnvironment=CONSUL_PORT=socket CONSUL_NAME=web\n");
   host.ctl({"start", "web.socket"});

@@ -104,6 +104,8 @@ TEST(UnitConfig, APortComesFromTheEnvironmentOrTheSocket) {
   UnitInput input{"web.service", decode_text("[X-Consul]\nPort=socket\n", "f")};
   input.listen = {"/run/x.sock", "[::]:8080", "9090"};
   EXPECT_EQ(only(make_config(input, kMachine)).port, 8080);
+  input.listen = {"/run/x:80", "@x:80", "vsock:2:80", "[::1]:81"};
+  EXPECT_EQ(only(make_config(input, kMachine)).port, 81) << "paths and vsock have no port";
   input.listen = {"/run/x.sock"};
   EXPECT_EQ(make_config(input, kMachine).broken, (Strings{""}));
 }

@@ -47,6 +47,9 @@ TEST(Lint, ReadsTheSocketBesideTheUnitAndQuadletFiles) {
   folder.write("web.socket", "[Socket]\nListenStream=127.0.0.1:8080\n");
   const Lint with_socket = lint(folder.write("web.service", "[X-Consul]\nPort=socket\n"), kMachine);
   EXPECT_NE(with_socket.text.find("Port=8080"), std::string::npos) << with_socket.text;
+  folder.write("t@.socket", "[Socket]\nListenDatagram=81\nListenStream=%i\n");
+  folder.write("t@.service", "[X-Consul]\nPort=socket\n");
+  EXPECT_NE(lint(folder / "t@8082.service", kMachine).text.find("Port=8082"), std::string::npos);
   const Lint quadlet = lint(folder.write("box.container", "[Container]\nPublishPort=81:80\n[X-Consul]\n"), kMachine);
   EXPECT_NE(quadlet.text.find("/box.service"), std::string::npos) << quadlet.text;
   EXPECT_NE(quadlet.text.find("Port=81"), std::string::npos) << quadlet.text;
