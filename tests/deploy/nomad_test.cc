@@ -79,29 +79,7 @@ TEST(NomadJobs, HoldNoSecretAndNoServiceOfConsulsOwn) {
   }
 }
 
-// With ACLs on, nothing but the shipped policy and the task's own identity, over the task's own API socket.
-TEST(NomadJobs, TheSystemJobRunsOnARealNomad) {
-  for (const std::string& why : {no_consul(), no_nomad()}) {
-    if (why.empty()) continue;
-    std::cerr << "skipped: " << why << "\n";
-    GTEST_SKIP() << why;
-  }
-  ConsulServer consul;
-  Nomad nomad({.acl = true});
-  ASSERT_EQ(nomad
-                .call("PUT", "/v1/acl/policy/muster",
-                      {{"Name", "muster"},
-                       {"Rules", shipped("muster-policy.hcl")},
-                       {"JobACL", {{"Namespace", "default"}, {"JobID", "muster"}}}})
-                .status,
-            200);
-  const std::string port = std::to_string(free_port());
-  std::string job = replaced(shipped("muster.nomad.hcl"), "/usr/local/bin/muster", MUSTER_BINARY);
-  job = replaced(job, "http://127.0.0.1:8500", consul.url());
-  job = replaced(job, "static = 24476", "static = " + port);
-  job = replaced(job, "--listen=127.0.0.1:24476", "--listen=127.0.0.1:" + port);
-  nomad.run_job(job);
-  nomad.run_job(R"(
+constexpr char kWeb[] = R"(
 job "web" {
   group "api" {
     network {
@@ -125,17 +103,65 @@ job "web" {
     }
   }
 }
-)");
+)";
+
+struct Shipped {
+  const char* file;
+  const char* job;
+  const char* owner;
+};
+
+class ShippedJob : public testing::TestWithParam<Shipped> {};
+INSTANTIATE_TEST_SUITE_P(NomadJobs, ShippedJob,
+                         testing::Values(Shipped{"muster.nomad.hcl", "muster", "nomad:global"},
+                                         Shipped{"muster-central.nomad.hcl", "muster-central", "nomad:global/main"}),
+                         [](const auto& each) { return each.index == 0 ? "System" : "Central"; });
+
+// With ACLs on, nothing but the shipped policy and the task's own identity, over the task's own API socket.
+TEST_P(ShippedJob, RunsOnARealNomad) {
+  for (const std::string& why : {no_consul(), no_nomad()}) {
+    if (why.empty()) continue;
+    std::cerr << "skipped: " << why << "\n";
+    GTEST_SKIP() << why;
+  }
+  ConsulServer consul;
+  Nomad nomad({.acl = true});
+  const std::string name = GetParam().job;
+  ASSERT_EQ(nomad
+                .call("PUT", "/v1/acl/policy/" + name,
+                      {{"Name", name},
+                       {"Rules", shipped("muster-policy.hcl")},
+                       {"JobACL", {{"Namespace", "default"}, {"JobID", name}}}})
+                .status,
+            200);
+  const std::string port = std::to_string(free_port());
+  std::string job = replaced(shipped(GetParam().file), "/usr/local/bin/muster", MUSTER_BINARY);
+  job = replaced(job, "http://127.0.0.1:8500", consul.url());
+  if (name == "muster") {
+    job = replaced(job, "static = 24476", "static = " + port);
+    job = replaced(job, "--listen=127.0.0.1:24476", "--listen=127.0.0.1:" + port);
+  } else {
+    job = replaced(job, "count = 2", "count = 1");  // there is one node
+    job = replaced(job, "--listen=127.0.0.1:${NOMAD_PORT_web}\"",
+                   "--listen=127.0.0.1:" + port + "\", \"--consul-port=" + std::to_string(consul.http_port()) + "\"");
+  }
+  nomad.run_job(job);
+  nomad.run_job(kWeb);
   const auto entries = [&] { return consul.get("/v1/catalog/service/web"); };
   const bool there = eventually(seconds(60), [&] { return entries().is_array() && entries().size() == 1; });
   std::string why;
-  for (const std::string& id : nomad.running("muster")) why += nomad.run({"alloc", "logs", "-stderr", id}).out;
-  ASSERT_TRUE(there) << why << nomad.run({"job", "status", "muster"}).out;
-  EXPECT_EQ(entries()[0].at("ServiceMeta").value("muster_owner", ""), "nomad:global");
+  for (const std::string& id : nomad.running(name)) why += nomad.run({"alloc", "logs", "-stderr", id}).out;
+  ASSERT_TRUE(there) << why << nomad.run({"job", "status", name}).out;
+  EXPECT_EQ(entries()[0].at("ServiceMeta").value("muster_owner", ""), GetParam().owner);
   EXPECT_EQ(http({.port = std::stoi(port), .path = "/ready"}).status, 200) << why;
   nomad.call("DELETE", "/v1/job/web");
   EXPECT_TRUE(eventually(seconds(60), [&] { return entries().is_array() && entries().empty(); }));
-  EXPECT_TRUE(nomad.end_tasks()) << "a muster that is told to stop does";
+  // Not end_tasks(): a folder that is collected at once stays, where its task held an event stream over the API socket
+  // (2.0.5: secrets, device or resource busy).
+  nomad.call("DELETE", "/v1/job/" + name);
+  const auto task = [&] { return nomad.get("/v1/job/" + name + "/allocations").dump(); };
+  EXPECT_TRUE(eventually(seconds(30), [&] { return task().find("\"exit_code\":\"0\"") != std::string::npos; }))
+      << "a muster that is told to stop does: " << task();
 }
 
 }  // namespace

@@ -1,6 +1,4 @@
 // The whole source over real HTTP, against a master that fails as masters do.
-#include "mesos/source.h"
-
 #include <gtest/gtest.h>
 
 #include <set>
@@ -8,6 +6,7 @@
 
 #include "fakes/fake_mesos.h"
 #include "mesos/recorded.h"
+#include "mesos/two_hosts.h"
 #include "support/wait.h"
 #include "support/zookeeper.h"
 
@@ -25,34 +24,13 @@ using support::kPatience;
 using Clock = std::chrono::steady_clock;
 using Strings = std::vector<std::string>;
 
-MesosTask task(const std::string& id, const std::string& ip) {
-  MesosTask out;
-  out.id = id;
-  out.name = "web";
-  out.agent = ip;
-  out.ports = {31000};
-  return out;
-}
-
-class SourceTest : public ::testing::Test {
+class SourceTest : public TwoHosts {
  protected:
   SourceTest() {
-    net::global_init();
     settings_.refresh = milliseconds(100);
     settings_.api = Api::Poll;  // events have tests of their own
-    settings_.http.connect_timeout = milliseconds(2000);
-    settings_.http.timeout = milliseconds(5000);
-    mesos_.add_agent("127.0.0.11", "node1");
-    mesos_.add_agent("127.0.0.12", "node2");
-    mesos_.start(task("a", "127.0.0.11"));
-    mesos_.start(task("b", "127.0.0.12"));
   }
 
-  void use(const std::vector<std::string>& urls) {
-    std::vector<Master> masters;
-    for (const std::string& url : urls) masters.push_back(*parse_master(url));
-    source_ = make_source(settings_, leaders_of_list(masters));
-  }
   Result<Update> next() {
     if (!source_) use({mesos_.url()});
     return source_->next(stop_.get_token());
@@ -62,8 +40,8 @@ class SourceTest : public ::testing::Test {
     EXPECT_FALSE(update);
     return update ? Error{} : update.error();
   }
-  static std::set<std::string> tasks(const Result<Update>& update) {
-    std::set<std::string> out;
+  static Tasks tasks(const Result<Update>& update) {
+    Tasks out;
     if (!update) return {"error: " + update.error().message};
     for (const HostSlice& each : update->slices) {
       for (std::size_t i = 0; i < each.slice->instances.size(); ++i) {
@@ -73,12 +51,7 @@ class SourceTest : public ::testing::Test {
     }
     return out;
   }
-  using Tasks = std::set<std::string>;
-  const Tasks both_{"a@127.0.0.11", "b@127.0.0.12"};
 
-  FakeMesos mesos_;
-  SourceSettings settings_;
-  std::unique_ptr<Source> source_;
   std::stop_source stop_;
 };
 

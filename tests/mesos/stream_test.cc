@@ -6,7 +6,7 @@
 
 #include "fakes/fake_mesos.h"
 #include "fakes/mesos_events.h"
-#include "mesos/source.h"
+#include "mesos/two_hosts.h"
 #include "support/wait.h"
 #include "support/zookeeper.h"
 
@@ -21,38 +21,13 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using support::kPatience;
 using Clock = std::chrono::steady_clock;
-using Tasks = std::set<std::string>;
-
-MesosTask task(const std::string& id, const std::string& ip, int port = 31000) {
-  MesosTask out;
-  out.id = id;
-  out.name = "web";
-  out.agent = ip;
-  out.ports = {port};
-  return out;
-}
 
 // Plays the Board: the last slice of each host. `refresh` is an hour, so that nothing but an event, or what an event
 // asks for, can bring news; what a test waits for comes at once or never.
-class StreamTest : public ::testing::Test {
+class StreamTest : public TwoHosts {
  protected:
-  StreamTest() {
-    net::global_init();
-    settings_.refresh = std::chrono::hours(1);
-    settings_.resync = std::chrono::hours(1);
-    settings_.http.connect_timeout = milliseconds(2000);
-    settings_.http.timeout = milliseconds(5000);
-    mesos_.add_agent("127.0.0.11", "node1");
-    mesos_.add_agent("127.0.0.12", "node2");
-    mesos_.start(task("a", "127.0.0.11"));
-    mesos_.start(task("b", "127.0.0.12"));
-  }
+  StreamTest() { settings_.refresh = settings_.resync = std::chrono::hours(1); }
 
-  void use(const std::vector<std::string>& urls) {
-    std::vector<Master> masters;
-    for (const std::string& url : urls) masters.push_back(*parse_master(url));
-    source_ = make_source(settings_, leaders_of_list(masters));
-  }
   // One answer, or nothing when none comes in time.
   std::optional<Result<Update>> next(milliseconds patience = kPatience) {
     if (!source_) use({mesos_.url()});
@@ -82,8 +57,8 @@ class StreamTest : public ::testing::Test {
     ASSERT_TRUE(next() && mesos_.reads() == 1);
     settle();
   }
-  // Until the stream is up and has been followed by a read. In seconds at a time: cut short, next() drops the stream that
-  // it is opening. It returns from each read, so that one in the call which opens the stream comes after that.
+  // Until the stream is up and has been followed by a read. In seconds at a time: cut short, next() drops the stream
+  // that it is opening. It returns from each read, so that one in the call which opens the stream comes after that.
   void settle(FakeMesos* master = nullptr) {
     FakeMesos& from = master == nullptr ? mesos_ : *master;
     const Clock::time_point end = Clock::now() + kPatience;
@@ -137,11 +112,7 @@ class StreamTest : public ::testing::Test {
       EXPECT_FALSE(ended(id, ip)) << each;
     }
   }
-  const Tasks both_{"a@127.0.0.11", "b@127.0.0.12"};
 
-  FakeMesos mesos_;
-  SourceSettings settings_;
-  std::unique_ptr<Source> source_;
   std::map<std::string, SlicePtr> slices_;
   std::vector<std::string> errors_;
   std::set<Reason> reasons_;
