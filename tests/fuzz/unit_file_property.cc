@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 #include <string>
 
 #include "core/text.h"
 #include "units/config.h"
+#include "units/environment.h"
 #include "units/instances.h"
 #include "units/text.h"
 
@@ -61,10 +63,26 @@ void check_config(const UnitConfig& config, const units::Machine& machine) {
   require(units::make_instances(config, {}, machine, {}, false).size() == config.services.size(), "services are lost");
 }
 
+// The same bytes as a file of EnvironmentFile=.
+void check_environment(std::string_view bytes) {
+  const auto said = units::decode_environment(bytes, "e");
+  require(said || said.error().message.starts_with("e: "), "an error that does not name its file");
+  if (!said) return;
+  const auto lines = static_cast<std::size_t>(std::count(bytes.begin(), bytes.end(), '\n')) + 1;
+  std::set<std::string> names;
+  for (const units::Variable& each : *said) {
+    require(!each.name.empty() && each.name.find_first_of("= \t\r\n") == each.name.npos, "a name that is none");
+    require(names.insert(each.name).second, "a name that stands there twice");
+    require(valid_utf8(each.value), "a value that is not UTF-8");
+    require(each.place.line > 0 && each.place.line <= lines, "a line that is not there");
+  }
+}
+
 }  // namespace
 
 void check_unit_file(std::string_view bytes) {
   const units::Machine machine{"0123456789abcdef0123456789abcdef", {{'H', "host"}}};
+  check_environment(bytes);
   const UnitText text = units::decode_text(bytes, "f");
   check_text(text, bytes);
   check_line_ends(text, bytes);
