@@ -51,27 +51,45 @@ struct World {
   fakes::FakeNomad nomad;
 };
 
-int run(const Size& size) {
-  setvbuf(stdout, nullptr, _IOLBF, 0);
-  World world(size);
-  std::printf("%zu allocations on %zu nodes\n", size.allocations, size.nodes);
-  std::vector<std::string> flags{"--nomad-scope=cluster", "--nomad-address=" + world.nomad.url(),
-                                 "--nomad-cluster=bench", "--consul-port=" + std::to_string(world.port),
-                                 "--audit-interval=24h",  "--watch-agents=0",
-                                 "--nomad-sweep=1s"};
-  flags.insert(flags.end(), size.flags.begin(), size.flags.end());
-  support::Muster muster(flags);
-  Table table;
+std::vector<std::string> flags(const World& world, const Size& size) {
+  std::vector<std::string> out{"--nomad-scope=cluster", "--nomad-address=" + world.nomad.url(),
+                               "--nomad-cluster=bench", "--consul-port=" + std::to_string(world.port),
+                               "--audit-interval=24h",  "--watch-agents=0",
+                               "--nomad-sweep=1s"};
+  out.insert(out.end(), size.flags.begin(), size.flags.end());
+  return out;
+}
+
+void converge(World& world, const Size& size, Table& table) {
+  support::Muster muster(flags(world, size));
   const std::size_t services = size.allocations + size.nodes;  // and the canaries
-  const auto all = [&] { return world.consul.total().registers >= services; };
-  table.row("a converge from empty", Phase(world.consul, muster).until(all), "");
+  const Row row = Phase(world.consul, muster).until([&] { return world.consul.total().registers >= services; });
+  table.row("a converge from empty", row, "");
+  table.expect("writes", row.counts.writes(), services);
+}
+
+// Of a muster that has just been started, as scale_bench measures it for Mesos.
+void sweep(World& world, const Size& size, Table& table) {
   const auto sweeps = [&] { return world.nomad.requests("/v1/nodes"); };
   const auto more = [&](std::size_t count) { return [&sweeps, last = sweeps() + count] { return sweeps() >= last; }; };
+  support::Muster muster(flags(world, size));
+  const Row restart = Phase(world.consul, muster).until([&] { return world.consul.total().reads >= 2 * size.nodes; });
+  table.row("  restart: first sweep and audit", restart, "");
+  table.expect("writes of a restart", restart.counts.writes(), 0);
   Phase(world.consul, muster).until(more(2));
   const Row idle = Phase(world.consul, muster).until(more(size.sweeps));
   const double each = idle.after.anon_mb * 1024 * 1024 / static_cast<double>(size.allocations);
   table.row("b sweeps without a change", idle, against(each, kAim, "bytes an allocation"));
   table.expect("requests of idle sweeps", idle.counts.reads + idle.counts.writes(), 0);
+}
+
+int run(const Size& size) {
+  setvbuf(stdout, nullptr, _IOLBF, 0);
+  World world(size);
+  std::printf("%zu allocations on %zu nodes\n", size.allocations, size.nodes);
+  Table table;
+  converge(world, size, table);
+  sweep(world, size, table);
   return table.wrong() ? 1 : 0;
 }
 
