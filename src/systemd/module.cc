@@ -43,7 +43,7 @@ Result<void> set_switch(bool& into, const std::string& text) {
 Result<std::string> bus_of(const Settings& settings) {
   if (!settings.bus.empty()) return settings.bus;
   const char* const name = settings.user ? "DBUS_SESSION_BUS_ADDRESS" : "DBUS_SYSTEM_BUS_ADDRESS";
-  const std::string given = variable(name);
+  std::string given = variable(name);
   if (!given.empty() && !reachable(given)) {
     return fail(Fault::Leave, "the variable " + std::string(name) + "='" + given + "': " + kGoodBus +
                                   "; or unset it, or give --systemd-bus");
