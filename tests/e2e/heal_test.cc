@@ -141,7 +141,10 @@ TEST_F(Heal, WhatWasDoneInTheCatalogBehindTheAgentIsUndoneWithinTwoSeconds) {
   EXPECT_LT(healed_after("check gone from the catalog", [&] { return check_ids() == all; }), 2000);
 
   std::this_thread::sleep_for(2s);  // what would write again and again would do it now
-  EXPECT_EQ(muster->metric("muster_consul_writes_total").value_or(0), puts + 3) << "one PUT an edit";
+  // The agent's own look of every minute or two may come first once.
+  const double written = muster->metric("muster_consul_writes_total").value_or(0) - puts;
+  EXPECT_LE(written, 3) << "one PUT an edit";
+  EXPECT_GE(written, 2);
 }
 
 TEST_F(Heal, AnAgentThatLostItsDataIsSeenWithinTwoSecondsAndFilledAgain) {
