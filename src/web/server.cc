@@ -8,9 +8,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <mutex>
+#include <numeric>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace muster::web {
 namespace {
@@ -101,11 +103,23 @@ Fault fault_of(const std::string& complaint) {
   return Fault::Leave;
 }
 
-// civetweb looks at its stop flag every two seconds only, and gives nobody its sockets. Shut, they end its waits.
-void shut_sockets(int port, bool listening) {
+// Numbers that may be open descriptors: all low ones where /proc is not there, or that of another pid namespace.
+std::vector<int> descriptors() {
+  constexpr int kLow = 65536;
+  std::vector<int> out;
   std::error_code error;
   for (std::filesystem::directory_iterator at("/proc/self/fd", error), end; !error && at != end; at.increment(error)) {
-    const int fd = std::atoi(at->path().filename().c_str());
+    out.push_back(std::atoi(at->path().filename().c_str()));
+  }
+  if (!out.empty()) return out;
+  out.resize(kLow);
+  std::iota(out.begin(), out.end(), 0);
+  return out;
+}
+
+// civetweb looks at its stop flag every two seconds only, and gives nobody its sockets. Shut, they end its waits.
+void shut_sockets(int port, bool listening) {
+  for (const int fd : descriptors()) {
     if (local_port(fd) == port && listens(fd) == listening) shutdown(fd, SHUT_RDWR);
   }
 }

@@ -3,7 +3,10 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -37,6 +40,13 @@ struct Running {
   void set(Readiness now) {
     const std::lock_guard lock(mutex);
     readiness = std::move(now);
+  }
+
+  // How long it took, in milliseconds.
+  long close() {
+    const auto start = Clock::now();
+    server.reset();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
   }
 
   support::HttpAnswer call(const std::string& method, const std::string& path, const std::string& body = "") const {
@@ -195,12 +205,26 @@ TEST(Server, ClosesAtOnceAlsoWithSilentConnectionsOpen) {
     for (int i = 0; i < silent; ++i) idle.push_back(std::make_unique<Connection>(running.server->port()));
     // Connections are taken in order: once this one is answered, the silent ones before it are being read.
     EXPECT_EQ(running.call("GET", "/health").status, 200);
-    const auto start = Clock::now();
-    running.server.reset();
-    const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start);
-    EXPECT_LT(took.count(), 900) << "silent connections: " << silent;
-    std::printf("closed in %lld ms with %d silent connections\n", static_cast<long long>(took.count()), silent);
+    const long took = running.close();
+    EXPECT_LT(took, 900) << "silent connections: " << silent;
+    std::printf("closed in %ld ms with %d silent connections\n", took, silent);
   }
+}
+
+// As in a process that was put into the mount namespace of another pid namespace: there is no /proc/self.
+TEST(Server, ClosesAtOnceAlsoWhereItsDescriptorsAreNotListed) {
+  const auto hidden = [] {
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) _exit(2);
+    if (mount("tmpfs", "/proc", "tmpfs", 0, nullptr) != 0) _exit(3);
+    Running running;
+    if (running.call("GET", "/health").status != 200) _exit(4);
+    _exit(running.close() < 900 ? 0 : 1);
+  };
+  const pid_t child = fork();
+  if (child == 0) hidden();
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0) << "exit code " << WEXITSTATUS(status);
 }
 
 }  // namespace
