@@ -10,6 +10,8 @@ namespace {
 using What = units::Verdict::What;
 
 constexpr std::chrono::hours kMemory{1};
+// Of units that are scheduled nowhere; of more, a machine that is listed anew is not complete at all for a while.
+constexpr std::size_t kMostLoose = 100;
 constexpr std::uint8_t kDistance = 1;  // what the host itself says counts for more
 
 units::UnitText text_of(const UnitRow& row) {
@@ -35,6 +37,22 @@ std::vector<std::string> listens_of(const Snapshot& snapshot, const std::string&
     if (option.section == "Socket" && option.name == "ListenStream") out.push_back(option.value);
   }
   return out;
+}
+
+bool launched(const UnitRow& unit) { return unit.desired != "inactive" && unit.desired != "loaded"; }
+
+bool tells(const Snapshot& snapshot, const std::string& machine, const std::string& unit) {
+  const auto on = snapshot.states.find(machine);
+  return on != snapshot.states.end() && on->second.contains(unit);
+}
+
+// A unit that is submitted is told of 5 to 10 s later (fleet 1.0): while its machine is silent of it, more may be on
+// their way.
+bool filling(const Snapshot& snapshot) {
+  return std::any_of(snapshot.units.begin(), snapshot.units.end(), [&](const auto& each) {
+    const auto& [name, row] = each;
+    return launched(row) && snapshot.machines.contains(row.machine) && !tells(snapshot, row.machine, name);
+  });
 }
 
 void add(std::vector<std::string>& to, const std::vector<std::string>& ids) {
@@ -71,15 +89,24 @@ HostRef Ledger::host(const std::string& machine) const {
 // Takes in what units say; those that changed are read anew.
 void Ledger::learn(const Snapshot& snapshot, Time now) {
   const bool had = !std::exchange(none_, snapshot.units.empty());
-  if (snapshot.machines.empty() || (had && none_)) shaken_ = now;
+  const bool first = !std::exchange(begun_, true);
+  if (snapshot.machines.empty() || (had && none_) || (first && filling(snapshot))) shaken_ = now;
+  loose_.clear();
   for (const auto& [name, row] : snapshot.units) {
     Config& config = configs_[name];
     std::vector<std::string> listen = listens_of(snapshot, name);
     if (config.row.options != row.options || config.listen != listen) config.by_machine.clear();
     config.row = row;
     config.listen = std::move(listen);
+    if (launched(row) && row.machine.empty() && !is_global(row)) loose_.insert(name);
   }
+  learn_machines(snapshot, now);
+}
+
+void Ledger::learn_machines(const Snapshot& snapshot, Time now) {
+  std::erase_if(listed_, [&](const auto& each) { return !snapshot.machines.contains(each.first); });
   for (const auto& [id, row] : snapshot.machines) {
+    listed_.try_emplace(id, now);
     std::string before = machines_[id].ip;
     machines_[id] = row;
     if (row.ip.empty()) machines_[id].ip = std::move(before);
@@ -106,7 +133,7 @@ Ledger::Verdict::What Ledger::untold(const Snapshot& snapshot, const std::string
   if (snapshot.destroyed.contains(unit) && !blind && ((alive && seen.outlived) || !shaken(now))) return What::End;
   const auto row = snapshot.units.find(unit);
   if (row != snapshot.units.end() && alive) {
-    if (row->second.desired == "inactive" || row->second.desired == "loaded") return What::End;
+    if (!launched(row->second)) return What::End;
     if (!is_global(row->second) && row->second.machine != machine) {
       if (!row->second.machine.empty()) return What::End;
       if (now >= *seen.untold + settings_.settle) return What::End;
@@ -221,6 +248,7 @@ Update Ledger::fold(const Snapshot& snapshot, Time now) {
     Draft draft{std::make_shared<Slice>(), out.rejections};
     for (const std::string& unit : units) judge(snapshot, id, unit, draft, now);
     doubt(snapshot, id, *draft.slice);
+    const bool placed = doubt_loose(snapshot, id, *draft.slice, now);
     const HostRef where = host(id);
     if (where.ip.empty()) {
       out.rejections.push_back({Reason::NoAddress, id, "fleet: machine " + id + " has told no primaryIP"});
@@ -233,7 +261,7 @@ Update Ledger::fold(const Snapshot& snapshot, Time now) {
     tidy(slice.doubtful);
     recall(id, slice, now);
     slice.distance = kDistance;
-    slice.complete = snapshot.whole && !blind && !(none_ && shaken(now)) && (!gone || removes);
+    slice.complete = snapshot.whole && !blind && placed && !shaken(now) && (!gone || removes);
     out.slices.push_back({where, draft.slice});
   }
   if (!blind) forget(snapshot);
@@ -250,6 +278,20 @@ void Ledger::doubt(const Snapshot& snapshot, const std::string& machine, Slice& 
     if (configs_.contains(unit) || row.active == "inactive" || row.active == "failed") continue;
     add(slice.doubtful, units::doubtful_ids(machine, unit));
   }
+}
+
+// What is scheduled nowhere may run on a machine whose fleetd is just back: an earlier run of muster may have
+// registered it there. False: they are too many to be named.
+bool Ledger::doubt_loose(const Snapshot& snapshot, const std::string& machine, Slice& slice, Time now) const {
+  const auto since = listed_.find(machine);
+  if (since == listed_.end() || now >= since->second + settings_.settle) return true;
+  if (loose_.size() > kMostLoose) return false;
+  const auto here = seen_.find(machine);
+  for (const std::string& unit : loose_) {
+    if (here != seen_.end() && here->second.contains(unit)) continue;  // judged
+    if (!tells(snapshot, machine, unit)) add(slice.doubtful, units::doubtful_ids(machine, unit));
+  }
+  return true;
 }
 
 // What has ended is said for an hour: the agent may be out of reach when it is said first.

@@ -167,7 +167,7 @@ TEST_F(FleetLedger, AfterAReadThatFailedAUnitThatIsGoneWithItsStateIsWaitedFor) 
   destroy("web.service");
   fold(12);
   EXPECT_EQ(instances("m1").size(), 2U);
-  EXPECT_TRUE(slice("m1")->complete);
+  EXPECT_FALSE(slice("m1")->complete);
   snapshot_.units.erase("db.service");
   snapshot_.destroyed.insert("db.service");
   fold(14);
@@ -273,7 +273,87 @@ TEST_F(FleetLedger, AUnitThatWasNeverSeenToRunIsInDoubt) {
   unit("web.service", "m1");
   fold();
   EXPECT_EQ(doubtful("m1"), (Strings{"m1/web.service"}));
+  fold(60);
+  EXPECT_EQ(doubtful("m1"), (Strings{"m1/web.service"}));
   EXPECT_TRUE(slice("m1")->complete);
+}
+
+// Such a unit was taken out by a restarted muster as soon as its machine was listed again, though it ran.
+TEST_F(FleetLedger, AUnitThatIsScheduledNowhereIsInDoubtOnAMachineThatIsListedAnew) {
+  unit("web.service", "");
+  const auto machines = snapshot_.machines;
+  snapshot_.machines.erase("m1");
+  const Strings doubts{"m2/web.service", "m2/web.service/"};
+  fold();
+  EXPECT_EQ(doubtful("m2"), doubts) << "muster is new here itself";
+  EXPECT_TRUE(slice("m2")->complete) << "for whatever else there is";
+  fold(59);
+  EXPECT_EQ(doubtful("m2"), doubts);
+  snapshot_.machines = machines;
+  fold(60);
+  EXPECT_EQ(doubtful("m2"), Strings{});
+  EXPECT_EQ(doubtful("m1"), (Strings{"m1/web.service", "m1/web.service/"}));
+  lose("m1");
+  fold(100);
+  snapshot_.machines = machines;
+  for (const int at : {110, 169}) {
+    fold(at);
+    EXPECT_EQ(doubtful("m1"), (Strings{"m1/web.service", "m1/web.service/"})) << at;
+  }
+  fold(170);
+  EXPECT_EQ(doubtful("m1"), Strings{});
+  EXPECT_TRUE(slice("m1")->complete);
+}
+
+TEST_F(FleetLedger, WhatIsKnownOfAMachineIsNotDoubtedBecauseItIsScheduledNowhere) {
+  run("web.service", "");
+  snapshot_.states.clear();
+  state("m1", "web.service", "active");
+  unit("log.service", "").options.push_back({"X-Fleet", "Global", "true"});
+  unit("idle.service", "").desired = "loaded";
+  fold();
+  EXPECT_EQ(instances("m1"), (Strings{"m1/web.service"}));
+  EXPECT_EQ(doubtful("m1"), (Strings{"m1/log.service"}));
+  EXPECT_EQ(doubtful("m2"), (Strings{"m2/log.service", "m2/web.service", "m2/web.service/"}));
+}
+
+TEST_F(FleetLedger, TooManyUnitsThatAreScheduledNowhereMakeANewMachineIncompleteAndFillNoMemory) {
+  for (int i = 0; i < 101; ++i) unit("u" + std::to_string(i) + ".service", "");
+  fold();
+  EXPECT_EQ(doubtful("m1"), Strings{});
+  EXPECT_FALSE(slice("m1")->complete);
+  fold(60);
+  EXPECT_TRUE(slice("m1")->complete);
+}
+
+// Units that came back one by one after a loss of data took the others, which ran, out of Consul.
+TEST_F(FleetLedger, WhileAnEmptiedClusterIsFilledAgainNothingIsAbsent) {
+  fold();
+  run("web.service", "m1");
+  fold(2);
+  EXPECT_FALSE(slice("m1")->complete);
+  EXPECT_EQ(instances("m1"), (Strings{"m1/web.service"}));
+  fold(59);
+  EXPECT_FALSE(slice("m1")->complete);
+  fold(60);
+  EXPECT_TRUE(slice("m1")->complete);
+}
+
+TEST_F(FleetLedger, TheFirstReadProvesAbsenceUnlessItsMachinesDoNotTellOfTheirUnitsYet) {
+  run("web.service", "m1");
+  unit("loaded.service", "m1").desired = "loaded";
+  unit("dead.service", "m9");
+  Ledger other{{}};
+  EXPECT_TRUE(other.fold(snapshot_, {}).slices.at(0).slice->complete);
+  unit("new.service", "m1");
+  fold();
+  EXPECT_FALSE(slice("m1")->complete);
+  EXPECT_FALSE(slice("m2")->complete);
+  fold(60);
+  EXPECT_TRUE(slice("m1")->complete);
+  unit("newer.service", "m1");
+  fold(62);
+  EXPECT_TRUE(slice("m1")->complete) << "later on a new unit is nothing remarkable";
 }
 
 TEST_F(FleetLedger, AClusterWithoutMachinesWipesNothing) {
