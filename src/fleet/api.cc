@@ -30,8 +30,14 @@ Result<Page<Row>> decode(std::string_view body, const char* list, Read read) {
   Page<Row> page;
   page.next = text(document, "nextPageToken");
   const auto rows = document.find(list);
-  if (rows == document.end()) return page;
+  if (rows == document.end() && document.empty()) return page;
+  if (rows == document.end()) {
+    return fail(Fault::Keep, std::string("neither ") + list + " nor fleet's empty answer {}: probably not fleet's API");
+  }
   if (!rows->is_array()) return fail(Fault::Keep, std::string(list) + ": not a list");
+  if (rows->size() > kMostRows) {
+    return fail(Fault::Keep, "more than " + std::to_string(kMostRows) + " " + list + "; is this fleet's API?");
+  }
   for (const Json& each : *rows) {
     Row row;
     if (each.is_object() && read(each, row)) {

@@ -3,6 +3,7 @@
 // (tests/data/fleet). An empty list is `{}`: the key is not there.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
@@ -53,8 +54,12 @@ struct Page {
   std::vector<Rejection> rejections;
 };
 
-// Error (Fault::Keep): not JSON, or not an object of the kind asked for; says what came instead. A row that cannot be
-// read is a rejection, and the others stay.
+// Of one list. A cluster of fleet's has some thousands; a row that cannot be read may be two bytes, and its rejection
+// a hundred.
+inline constexpr std::size_t kMostRows = 200'000;
+
+// Error (Fault::Keep): not JSON, more than kMostRows, or not an object of the kind asked for; says what came instead. A
+// row that cannot be read is a rejection, and the others stay.
 Result<Page<MachineRow>> decode_machines(std::string_view body);
 Result<Page<UnitRow>> decode_units(std::string_view body);
 Result<Page<StateRow>> decode_states(std::string_view body);

@@ -9,10 +9,14 @@
 namespace muster::fleet {
 namespace {
 
-constexpr std::size_t kMostPages = 1000;
 constexpr char kRoot[] = "/fleet/v1";
 
 std::string place(const std::string& base, const std::string& path) { return "fleet " + base + " " + path; }
+
+net::HttpOptions bounded(net::HttpOptions http, const Bounds& bounds) {
+  http.max_body = std::min(http.max_body, bounds.page);
+  return http;
+}
 
 std::set<std::string> names_of(const std::map<std::string, UnitRow>& units) {
   std::set<std::string> out;
@@ -42,8 +46,11 @@ Result<std::string> parse_endpoint(std::string_view text) {
   return out;
 }
 
-Client::Client(std::vector<std::string> endpoints, net::HttpOptions http)
-    : endpoints_(std::move(endpoints)), http_(std::move(http)) {}
+Client::Client(std::vector<std::string> endpoints, net::HttpOptions http, Bounds bounds)
+    : endpoints_(std::move(endpoints)),
+      bounds_(bounds),
+      longest_(bounds.timeouts * http.timeout),
+      http_(bounded(std::move(http), bounds)) {}
 
 Result<Snapshot> Client::read(const std::set<std::string>& known, std::stop_token stop) {
   Result<Snapshot> first = fail(Fault::Leave, "no fleet endpoint is given");
@@ -60,10 +67,22 @@ Result<Snapshot> Client::read(const std::set<std::string>& known, std::stop_toke
 }
 
 Result<net::Response> Client::get(const std::string& base, const std::string& path, const std::stop_token& stop) {
+  if (std::chrono::steady_clock::now() >= until_) {
+    return fail(Fault::Keep, place(base, path) + ": reading the cluster has taken more than " +
+                                 std::to_string(longest_.count()) + " ms (" + std::to_string(bounds_.timeouts) +
+                                 " times --fleet-timeout); what is known stays");
+  }
   net::Request request;
   request.base = base;
   request.path = kRoot + path;
-  return http_.send(request, stop);
+  auto answer = http_.send(request, stop);
+  if (!answer) return answer;
+  if (answer->body.size() > bytes_left_) {
+    return fail(Fault::Keep, place(base, path) + ": more than " + std::to_string(bounds_.bytes) +
+                                 " bytes in one read of the cluster; is this fleet's API? What is known stays");
+  }
+  bytes_left_ -= answer->body.size();
+  return answer;
 }
 
 // Answers the number of pages.
@@ -73,6 +92,7 @@ Result<std::size_t> Client::list(const std::string& base, const std::string& pat
                                  const std::stop_token& stop) {
   std::set<std::string> tokens;
   std::string query;
+  std::size_t count = 0;
   for (std::size_t pages = 1;; ++pages) {
     const auto answer = get(base, path + query, stop);
     if (!answer) return tl::unexpected(answer.error());
@@ -85,10 +105,15 @@ Result<std::size_t> Client::list(const std::string& base, const std::string& pat
     }
     auto page = decode(answer->body);
     if (!page) return fail(page.error().fault, place(base, path + query) + ": " + page.error().message);
+    count += page->rows.size() + page->rejections.size();
+    if (count > bounds_.rows) {
+      return fail(Fault::Keep, place(base, path) + ": more than " + std::to_string(bounds_.rows) +
+                                   " rows; is this fleet's API? What is known stays");
+    }
     rows.insert(rows.end(), std::make_move_iterator(page->rows.begin()), std::make_move_iterator(page->rows.end()));
     rejections.insert(rejections.end(), page->rejections.begin(), page->rejections.end());
     if (page->next.empty()) return pages;
-    if (pages == kMostPages || !tokens.insert(page->next).second) {
+    if (pages == bounds_.pages || !tokens.insert(page->next).second) {
       return fail(Fault::Keep, place(base, path) + ": its pages have no end");
     }
     query = "?nextPageToken=" + net::escape(page->next);
@@ -121,13 +146,19 @@ Result<void> Client::confirm(const std::string& base, const std::string& name, S
   auto page = answer->status == 200 ? decode_units("{\"units\":[" + answer->body + "]}")
                                     : fail(Fault::Keep, "answered " + std::to_string(answer->status));
   if (!page) return fail(Fault::Keep, place(base, path) + ": " + page.error().message);
-  if (page->rows.size() != 1) return fail(Fault::Keep, place(base, path) + ": not a unit");
+  if (page->rows.size() != 1 || page->rows.front().name != name) {
+    return fail(Fault::Keep, place(base, path) +
+                                 " answered 200 without that unit, as fleet never does: the endpoint is " +
+                                 "probably not fleet's API; what is known stays");
+  }
   into.units[name] = std::move(page->rows.front());
   return {};
 }
 
 Result<Snapshot> Client::read_from(const std::string& base, const std::set<std::string>& known,
                                    const std::stop_token& stop) {
+  until_ = std::chrono::steady_clock::now() + longest_;
+  bytes_left_ = bounds_.bytes;
   Snapshot out;
   std::size_t pages = 0;
   auto units = list_units(base, out, pages, stop);

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+
 #include "fakes/fake_fleet.h"
 #include "support/folder.h"
 
@@ -139,6 +142,88 @@ TEST(FleetClient, ABadRowIsLeftOutAndCounted) {
   EXPECT_EQ(snapshot->units.size(), 1U);
   EXPECT_EQ(snapshot->machines.at("m").ip, "");
   EXPECT_EQ(snapshot->rejections.size(), 3U);
+}
+
+std::string why(const Result<Snapshot>& answer) { return answer ? "" : answer.error().message; }
+
+// Pages without an end, each with a new token, were read to 2 GB.
+TEST(FleetClient, AListingThatIsTooLargeInAllIsGivenUp) {
+  FakeFleet fleet;
+  std::atomic<int> asked = 0;
+  const std::string filler(1000, 'x');
+  fleet.answer_with([&](const HttpRequest&) -> HttpReply {
+    const std::string number = std::to_string(++asked);
+    return {200, R"({"units":[{"name":"u)" + number + R"(","desiredState":")" + filler + R"("}],"nextPageToken":"t)" +
+                     number + R"("})"};
+  });
+  Bounds bounds;
+  bounds.bytes = 10'000;
+  const auto large = Client({fleet.url()}, quick(), bounds).read({}, {});
+  EXPECT_EQ(asked, 10) << "the tenth page of more than 1,000 bytes is over the limit";
+  EXPECT_NE(why(large).find(fleet.url() + " /units?nextPageToken=t9: more than 10000 bytes"), std::string::npos)
+      << why(large);
+  EXPECT_EQ(large.error().fault, Fault::Keep);
+
+  asked = 0;
+  bounds = {};
+  bounds.rows = 20;
+  const auto many = Client({fleet.url()}, quick(), bounds).read({}, {});
+  EXPECT_EQ(asked, 21);
+  EXPECT_NE(why(many).find("more than 20 rows"), std::string::npos) << why(many);
+
+  bounds = {};
+  bounds.page = 500;
+  EXPECT_NE(why(Client({fleet.url()}, quick(), bounds).read({}, {})).find("over 500 bytes"), std::string::npos);
+}
+
+TEST(FleetClient, APageOfNothingButRubbishIsGivenUp) {
+  FakeFleet fleet;
+  fleet.answer_with([](const HttpRequest&) -> HttpReply {
+    std::string rows = "7";
+    for (std::size_t i = 0; i < kMostRows; ++i) rows += ",7";
+    return {200, R"({"units":[)" + rows + "]}"};
+  });
+  const auto answer = client_of(fleet).read({}, {});
+  EXPECT_NE(why(answer).find("more than 200000 units"), std::string::npos) << why(answer);
+}
+
+TEST(FleetClient, AReadThatTakesTooLongInAllIsGivenUpAndTheNextOneBeginsAnew) {
+  FakeFleet fleet;
+  std::atomic<int> asked = 0;
+  fleet.answer_with([&](const HttpRequest&) -> HttpReply {
+    return {200, R"({"units":[],"nextPageToken":")" + std::to_string(++asked) + "\"}"};
+  });
+  net::HttpOptions http = quick();
+  http.timeout = std::chrono::milliseconds(300);
+  Client client({fleet.url()}, http, {.pages = 1'000'000, .timeouts = 2});
+  for (const char* read : {"first", "second"}) {
+    asked = 0;
+    const auto begun = std::chrono::steady_clock::now();
+    const auto answer = client.read({}, {});
+    EXPECT_NE(why(answer).find("has taken more than 600 ms (2 times --fleet-timeout)"), std::string::npos)
+        << read << why(answer);
+    EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(600)) << read;
+    EXPECT_GT(asked, 1) << read;
+  }
+  fleet.behave();
+  EXPECT_TRUE(client.read({}, {}));
+}
+
+TEST(FleetClient, AnotherProgramIsToldFromFleet) {
+  FakeFleet fleet;
+  std::string body;
+  fleet.answer_with([&](const HttpRequest& request) -> HttpReply {
+    return {200, request.path.starts_with("/fleet/v1/units/") ? body : "{}"};
+  });
+  for (const char* answer : {"{}", R"({"ok":true})", R"({"name":"other.service"})", "[]", ""}) {
+    body = answer;
+    const auto read = client_of(fleet).read({"web.service"}, {});
+    EXPECT_NE(why(read).find("/units/web.service"), std::string::npos) << answer;
+    EXPECT_NE(why(read).find("probably not fleet's API"), std::string::npos) << answer << why(read);
+  }
+  fleet.answer_with([](const HttpRequest&) -> HttpReply { return {200, R"({"ok":true})"}; });
+  const auto read = client_of(fleet).read({}, {});
+  EXPECT_NE(why(read).find("/units: neither units nor"), std::string::npos) << why(read);
 }
 
 // A proxy before fleet that has lost its route answers 404 too.
