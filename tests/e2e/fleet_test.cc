@@ -118,6 +118,69 @@ TEST_F(FleetEndToEnd, ADeadMachineAndAnEmptyAnswerTakeNothingAway) {
   EXPECT_EQ(muster.metric("muster_consul_writes_total", {"verb=\"deregister\""}).value_or(0), 0);
 }
 
+// What an earlier muster has registered is all that tells of it.
+TEST_F(FleetEndToEnd, AMusterThatIsStartedAnewTakesNothingWhileFleetIsBeingFilledAgain) {
+  FleetHosts hosts;
+  const auto fill = [&](int units) {
+    for (int i = 0; i < units; ++i) {
+      hosts.fleet.start("u" + std::to_string(i) + ".service", i % 2 == 0 ? kM1 : kM2, {{"Name", "u"}});
+    }
+  };
+  fill(4);
+  const auto count = [&] { return Cluster::ids(hosts.a).size() + Cluster::ids(hosts.b).size(); };
+  const auto after_three_reads = [&] {
+    const auto reads = hosts.fleet.reads();
+    return eventually(kPatience, [&] { return hosts.fleet.reads() > reads + 3; });
+  };
+  {
+    const Muster muster(hosts.flags());
+    ASSERT_TRUE(eventually(kPatience, [&] { return count() == 4; })) << muster.log();
+  }
+  // The second machine's fleetd has died, and nobody else may take its units.
+  hosts.fleet.lose_machine(kM2);
+  hosts.fleet.edit([](fakes::FleetCluster& cluster) {
+    for (auto& [name, unit] : cluster.units) unit.machine = unit.machine == kM2 ? "" : unit.machine;
+  });
+  {
+    const Muster muster(hosts.flags());
+    ASSERT_TRUE(after_three_reads());
+    hosts.fleet.add_machine(kM2, kHostB);
+    ASSERT_TRUE(after_three_reads());
+    EXPECT_EQ(count(), 4U) << muster.log();
+  }
+  hosts.fleet.lose_memory();
+  hosts.fleet.add_machine(kM1, kHostA);
+  hosts.fleet.add_machine(kM2, kHostB);
+  {
+    const Muster muster(hosts.flags());
+    ASSERT_TRUE(after_three_reads());
+    fill(1);
+    ASSERT_TRUE(after_three_reads());
+    EXPECT_EQ(count(), 4U) << muster.log();
+  }
+}
+
+TEST_F(FleetEndToEnd, OnceTakesWhatIsAbsentUnlessTheClusterMayBeHalfFilled) {
+  FleetHosts hosts;
+  std::vector<std::string> flags = hosts.flags();
+  flags.push_back("--once");
+  hosts.fleet.start("web.service", kM1, {{"Port", "80"}});
+  hosts.fleet.start("db.service", kM1, {{"Port", "81"}});
+  ASSERT_EQ(support::run_muster(flags).code, 0);
+  hosts.fleet.edit([](fakes::FleetCluster& cluster) {
+    cluster.units.erase("db.service");
+    cluster.states.clear();
+  });
+  const auto held = support::run_muster(flags);
+  EXPECT_EQ(held.code, 3) << held.err;
+  EXPECT_TRUE(has(hosts.a, id(kM1, "db.service")));
+  hosts.fleet.start("web.service", kM1, {{"Port", "80"}});
+  const auto done = support::run_muster(flags);
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_TRUE(has(hosts.a, id(kM1, "web.service")));
+  EXPECT_FALSE(has(hosts.a, id(kM1, "db.service")));
+}
+
 TEST_F(FleetEndToEnd, SpeaksToFleetOverItsSocket) {
   const support::Folder folder;
   FleetHosts hosts;
