@@ -113,6 +113,21 @@ Result<std::string> make_duration(const std::string& text) {
   return full;
 }
 
+std::string without_login(const std::string& line) {
+  const std::size_t at = line.rfind('@', lower(line).find("header="));
+  if (at == line.npos) return line;
+  const std::size_t slashes = line.find("//"), colon = line.find(':');
+  std::size_t begin = line.npos;
+  if (slashes < at) {
+    begin = slashes + 2;
+  } else if (colon < at && line.find(':', colon + 2) < at) {  // the slashes forgotten; "http::80/" is a port
+    begin = colon + 1;
+  }
+  return begin == line.npos ? line : line.substr(0, begin) + "..." + line.substr(at);
+}
+
+std::string shown_check(const std::string& line) { return public_part(without_login(line)); }
+
 Result<CheckLine> make_check(const std::vector<std::string>& words, const std::string& address, std::uint16_t port) {
   if (words.empty()) return wrong(std::string("empty; ") + kCheckKinds);
   const std::size_t colon = words.front().find(':');
@@ -139,8 +154,13 @@ Result<CheckLine> make_check(const std::vector<std::string>& words, const std::s
     if (!duration) return tl::unexpected(duration.error());
     *into = *std::move(duration);
   }
-  for (; next < words.size(); ++next) {
-    if (auto set = set_option(check, words[next]); !set) return tl::unexpected(set.error());
+  for (bool header = false; next < words.size(); ++next) {
+    if (auto set = set_option(check, words[next]); !set) {
+      if (!header) return tl::unexpected(set.error());
+      // Unquoted, it may be the rest of the value.
+      return wrong("what stands behind header= is not understood; quote what has blanks: \"header=NAME: VALUE\"");
+    }
+    header = header || lower(words[next]).starts_with("header=");
   }
   return line;
 }

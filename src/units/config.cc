@@ -270,7 +270,7 @@ class Maker : private Reader {
       const auto plain = expanded("Check", raw.value, raw);
       const auto text = plain ? filled("Check", *plain, raw, from) : std::nullopt;
       if (!text) continue;
-      const std::string seen = public_part(raw.variable.empty() ? *plain : shown(raw));
+      const std::string seen = shown_check(raw.variable.empty() ? *plain : shown(raw));
       const auto line = check_line(*text, service);
       if (!line) {
         mistake(raw.place, "Check=" + seen + ": " + why_not(raw, *plain, service));
@@ -290,10 +290,10 @@ class Maker : private Reader {
     return make_check(words.words, service.address, service.port);
   }
 
-  // The reason quotes the line, and a variable may be a secret: then it is that of the line as it is written.
+  // The reason quotes the line, and a variable or a login may be a secret: then it is that of the line without it.
   static std::string why_not(const Raw& raw, const std::string& plain, const ServiceConfig& service) {
     if (raw.variable.empty()) {
-      const auto line = check_line(plain, service);
+      const auto line = check_line(without_login(plain), service);
       if (!line) return line.error().message;
     }
     return "what stands there once variables are filled in makes no check: " + std::string(kCheckKinds);

@@ -30,7 +30,8 @@ struct UnitInput {
   UnitText text;     // fragment and drop-ins, or a Quadlet file with its own
   // "KEY=value" as systemd tells it (property Environment, expanded); nothing: taken from Environment= of [Service].
   std::optional<std::vector<std::string>> environment{};
-  // The streams that the unit's .socket listens on: "8080", "127.0.0.1:8080", "[::]:80", "/run/x.sock"; for Port=socket.
+  // The streams that the unit's .socket listens on: "8080", "127.0.0.1:8080", "[::]:80", "/run/x.sock"; for
+  // Port=socket.
   std::vector<std::string> listen{};
   // Of EnvironmentFile=, in its order, for ${VAR}; nothing: those files are another machine's, or not read yet.
   std::optional<std::vector<FileText>> files{};

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/text.h"
+#include "units/check.h"
 #include "units/environment.h"
 #include "units/specifier.h"
 
@@ -26,10 +27,11 @@ std::string meant(std::string_view key) {
 
 std::string unknown_key(const std::string& key) {
   const std::string likely = meant(key);
-  if (!likely.empty()) return key + ": not a key of [X-Consul]; did you mean " + likely + "?";
+  const std::string seen = shown_check(key);  // of `Check: http://...?a=b` all that stands before the sign
+  if (!likely.empty()) return seen + ": not a key of [X-Consul]; did you mean " + likely + "?";
   std::string all;
   for (const char* each : kKeys) all += (all.empty() ? "" : ", ") + std::string(each);
-  return key + ": not a key of [X-Consul]; they are " + all;
+  return seen + ": not a key of [X-Consul]; they are " + all;
 }
 
 void assign(Wishes& wishes, const std::string& key, Raw raw) {
@@ -114,7 +116,7 @@ Published decode_published(std::string_view text) {
 
 }  // namespace
 
-Quadlet layer_of_quadlet(const UnitText& text, const UnitName& unit, const Machine& machine,
+Quadlet layer_of_quadlet(const UnitText& text, const UnitName& unit, const Machine& machine, Asked asked,
                          std::vector<Mistake>& mistakes) {
   Quadlet out;
   std::vector<Variable> labels;
@@ -135,12 +137,15 @@ Quadlet layer_of_quadlet(const UnitText& text, const UnitName& unit, const Machi
         out.port.reset();
       }
       const Published one = decode_published(expand(entry.value, unit, machine).text);
-      if (one.host.empty()) continue;
+      if (one.host.empty()) {
+        published.try_emplace(one.container, "");
+        continue;
+      }
       published.insert_or_assign(one.container, one.host);
       if (!out.port && !one.udp) out.port = Raw{one.host, entry.place, true};
     }
   }
-  out.labels = layer_of_variables(labels, published, mistakes);
+  out.labels = layer_of_variables(labels, published, asked, mistakes);
   return out;
 }
 

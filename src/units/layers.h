@@ -1,6 +1,7 @@
 // Where a unit's wishes come from, each layer by itself: [X-Consul] sections, variables, Quadlet files. Pure.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -39,11 +40,19 @@ std::optional<std::string> service_section(const std::string& section);
 // The [X-Consul] sections of a text; unknown keys are mistakes.
 Layer layer_of_text(const UnitText& text, std::vector<Mistake>& mistakes);
 
+// Who asked for the unit's first service before its variables are looked at.
+enum class Asked : std::uint8_t {
+  Nobody,     // variables count if they ask by themselves
+  OfOurs,     // CONSUL_ variables count in any case: they only add to what was asked for
+  OfAnyKind,  // and SERVICE_ variables too: of a container's labels nobody else would have a SERVICE_ACCOUNT
+};
+
 // CONSUL_NAME, CONSUL_PORT, ... and registrator's SERVICE_NAME, SERVICE_8080_TAGS, SERVICE_CHECK_HTTP, ... Empty unless
-// one of them names a service or says something of it: many programs have a SERVICE_ACCOUNT. `published`: from the port
-// that SERVICE_<port>_ speaks of to that of the host, for containers.
+// one that is not empty asks for a service: many programs have a SERVICE_ACCOUNT, or a CONSUL_PORT beside a CONSUL_HOST
+// that say where Consul is. `published`: from the port that SERVICE_<port>_ speaks of to that of the host, for
+// containers; to nothing where the host's is not known.
 Layer layer_of_variables(const std::vector<Variable>& variables, const std::map<std::string, std::string>& published,
-                         std::vector<Mistake>& mistakes);
+                         Asked asked, std::vector<Mistake>& mistakes);
 
 // What Quadlet's sections say, which stand in a .container, .pod or .kube file and, as [X-Container] and the like and
 // with all drop-ins, in the unit that is generated from it.
@@ -51,7 +60,7 @@ struct Quadlet {
   Layer labels;             // Label=, as variables
   std::optional<Raw> port;  // the first TCP port that is published under a number of its own: for want of any other
 };
-Quadlet layer_of_quadlet(const UnitText& text, const UnitName& unit, const Machine& machine,
+Quadlet layer_of_quadlet(const UnitText& text, const UnitName& unit, const Machine& machine, Asked asked,
                          std::vector<Mistake>& mistakes);
 
 }  // namespace muster::units

@@ -3,16 +3,19 @@
 #include <algorithm>
 #include <utility>
 
-#include "units/items.h"
+#include "units/check.h"
 #include "units/specifier.h"
 
 namespace muster::units {
 
 void Reader::read_layers(std::vector<Mistake>& mistakes) {
   read_environment();
-  Quadlet quadlet = layer_of_quadlet(input_.text, name_, machine_, mistakes);
-  layers_ = {layer_of_text(input_.text, mistakes), layer_of_variables(environment_, {}, mistakes),
-             std::move(quadlet.labels)};
+  Layer own = layer_of_text(input_.text, mistakes);
+  const bool section = own.contains("");
+  Layer variables = layer_of_variables(environment_, {}, section ? Asked::OfOurs : Asked::Nobody, mistakes);
+  Quadlet quadlet =
+      layer_of_quadlet(input_.text, name_, machine_, section ? Asked::OfAnyKind : Asked::Nobody, mistakes);
+  layers_ = {std::move(own), std::move(variables), std::move(quadlet.labels)};
   const bool asked = std::any_of(layers_.begin(), layers_.end(), [](const Layer& layer) { return layer.contains(""); });
   if (asked && quadlet.port) layers_.back()[""].try_emplace("Port", std::vector{*quadlet.port});
 }
@@ -51,14 +54,14 @@ std::optional<std::string> Reader::expanded(const std::string& key, const std::s
   if (raw.finished) return text;
   Expanded result = expand(text, name_, machine_);
   for (const std::string& fault : result.faults) {
-    mistake(raw.place, key + "=" + (raw.variable.empty() ? text : shown(raw)) + ": " + fault);
+    mistake(raw.place, key + "=" + shown_check(raw.variable.empty() ? text : shown(raw)) + ": " + fault);
   }
   if (!result.faults.empty()) return std::nullopt;
   return std::move(result.text);
 }
 
 std::optional<std::string> Reader::filled(const std::string& key, std::string text, const Raw& raw, std::string& from) {
-  const std::string seen = key + "=" + public_part(raw.variable.empty() ? text : shown(raw));
+  const std::string seen = key + "=" + shown_check(raw.variable.empty() ? text : shown(raw));
   for (std::size_t at = text.find("${"); at != text.npos; at = text.find("${", at)) {
     out_.fills = true;
     const std::size_t end = text.find('}', at);

@@ -24,6 +24,25 @@ constexpr std::pair<std::string_view, const char*> kDirect[] = {{"NAME", "Name"}
                                                                 {"ON_RESTART", "OnRestart"},
                                                                 {"ENABLE_TAG_OVERRIDE", "EnableTagOverride"}};
 
+// What programs call the place of their Consul: a CONSUL_PORT beside one of them is Consul's own.
+constexpr std::string_view kPlaces[] = {"CONSUL_HOST", "CONSUL_ADDR", "CONSUL_HTTP_ADDR", "CONSUL_URL"};
+
+bool is_key(std::string_view rest) {
+  return std::any_of(std::begin(kDirect), std::end(kDirect), [&](const auto& each) { return each.first == rest; });
+}
+
+bool asks(const std::vector<Variable>& variables) {
+  const bool placed = std::any_of(variables.begin(), variables.end(), [](const Variable& each) {
+    return std::find(std::begin(kPlaces), std::end(kPlaces), each.name) != std::end(kPlaces);
+  });
+  return std::any_of(variables.begin(), variables.end(), [&](const Variable& each) {
+    if (!each.name.starts_with(kConsul) || each.value.empty()) return false;
+    const std::string_view rest = std::string_view(each.name).substr(kConsul.size());
+    if (placed && (rest == "PORT" || rest == "ADDRESS")) return false;
+    return is_key(rest) || (rest.starts_with("META_") && rest.size() > 5);
+  });
+}
+
 void add_direct(Layer& out, const Variable& variable) {
   const std::string_view rest = std::string_view(variable.name).substr(kConsul.size());
   for (const auto& [name, key] : kDirect) {
@@ -72,8 +91,8 @@ using Attributes = std::map<std::string, Variable>;
 
 class Registrator {
  public:
-  Registrator(const std::map<std::string, std::string>& published, std::vector<Mistake>& mistakes)
-      : published_(published), mistakes_(mistakes) {}
+  Registrator(const std::map<std::string, std::string>& published, Asked asked, std::vector<Mistake>& mistakes)
+      : published_(published), asked_(asked), mistakes_(mistakes) {}
 
   void take(const Variable& variable) {
     const std::string_view rest = std::string_view(variable.name).substr(kService.size());
@@ -85,7 +104,7 @@ class Registrator {
 
   Layer make() {
     Layer out;
-    if (!asked() || set(all_, "IGNORE")) return out;
+    if ((asked_ != Asked::OfAnyKind && !asks()) || set(all_, "IGNORE")) return out;
     std::erase_if(ports_, [](const auto& each) { return set(each.second, "IGNORE"); });
     if (ports_.empty()) fill(out[""], all_);
     for (const auto& [port, own] : ports_) {
@@ -94,7 +113,9 @@ class Registrator {
       const bool group = ports_.size() > 1;
       Wishes& wishes = out[group ? port : ""];
       const auto host = published_.find(port);
-      wishes["Port"] = {{host == published_.end() ? port : host->second, own.begin()->second.place, true}};
+      const std::string number = host == published_.end() ? port : host->second;
+      std::vector<Raw>& told = wishes["Port"];  // with nothing in it no other port is taken for this one either
+      if (!number.empty()) told = {{number, own.begin()->second.place, true}};
       fill(wishes, merged);
       if (group && !own.contains("NAME") && wishes.contains("Name")) wishes["Name"].front().value += "-" + port;
     }
@@ -108,8 +129,8 @@ class Registrator {
   }
 
   // SERVICE_ACCOUNT and its like ask for nothing.
-  bool asked() const {
-    const auto names = [](const Attributes& of) { return of.contains("NAME") || of.contains("TAGS"); };
+  bool asks() const {
+    const auto names = [](const Attributes& of) { return set(of, "NAME") || set(of, "TAGS"); };
     return names(all_) ||
            std::any_of(ports_.begin(), ports_.end(), [&](const auto& each) { return names(each.second); });
   }
@@ -170,6 +191,7 @@ class Registrator {
   }
 
   const std::map<std::string, std::string>& published_;
+  const Asked asked_;
   std::vector<Mistake>& mistakes_;
   Attributes all_;
   std::map<std::string, Attributes> ports_;
@@ -178,11 +200,12 @@ class Registrator {
 }  // namespace
 
 Layer layer_of_variables(const std::vector<Variable>& variables, const std::map<std::string, std::string>& published,
-                         std::vector<Mistake>& mistakes) {
+                         Asked asked, std::vector<Mistake>& mistakes) {
   Layer own;
-  Registrator registrator(published, mistakes);
+  Registrator registrator(published, asked, mistakes);
+  const bool ours = asked != Asked::Nobody || asks(variables);
   for (const Variable& variable : variables) {
-    if (variable.name.starts_with(kConsul)) add_direct(own, variable);
+    if (ours && variable.name.starts_with(kConsul)) add_direct(own, variable);
     if (variable.name.starts_with(kService)) registrator.take(variable);
   }
   for (auto& [section, wishes] : registrator.make()) own[section].merge(wishes);

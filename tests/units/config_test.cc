@@ -215,6 +215,21 @@ TEST(UnitConfig, VariablesStandForKeys) {
   EXPECT_EQ(service.checks.at(0).http, "http://{host}:99/a%20b");
 }
 
+// An empty variable registered a service, and the place of Consul itself was taken for the unit's port.
+TEST(UnitConfig, OnlyAVariableThatSaysSomethingOfAServiceAsksForOne) {
+  for (const char* empty : {"CONSUL_NAME=", "CONSUL_PORT=", "CONSUL_TAGS=", "CONSUL_META_a=", "SERVICE_NAME="}) {
+    EXPECT_FALSE(of_environment({empty}).wanted) << empty;
+  }
+  EXPECT_EQ(only(of_environment({"CONSUL_TAGS=", "CONSUL_PORT=80"})).port, 80);
+  for (const char* place : {"CONSUL_HOST=c", "CONSUL_ADDR=c:8500", "CONSUL_HTTP_ADDR=c:8500", "CONSUL_URL=http://c"}) {
+    EXPECT_FALSE(of_environment({place, "CONSUL_PORT=8500"}).wanted) << place;
+    EXPECT_FALSE(of_environment({"CONSUL_ADDRESS=10.0.0.9", "CONSUL_PORT=8500", place}).wanted) << place;
+    EXPECT_EQ(only(of_environment({place, "CONSUL_PORT=8500"}, "[X-Consul:b]\nPort=1\n")).section, "b") << place;
+    EXPECT_EQ(only(of_environment({place, "CONSUL_PORT=80", "CONSUL_NAME=a"})).port, 80) << place;
+    EXPECT_EQ(only(of_environment({place, "CONSUL_PORT=80"}, "[X-Consul]\n")).port, 80) << place;
+  }
+}
+
 TEST(UnitConfig, FilesWinOverVariablesKeyByKey) {
   const ServiceConfig service =
       only(of_environment({"CONSUL_NAME=job", "CONSUL_TAGS=a", "CONSUL_PORT=99"}, "[X-Consul]\nPort=1\nTags=\n"));
@@ -264,6 +279,16 @@ TEST(UnitConfig, NoVariablesOrHeadersValueIsEverShown) {
                                          "Check=http:/h ${TOK}",
                                          "Check=http:/h \"header=A: ${TOK}\" ${NONE}",
                                          "Check=http:/h \"Header=A: s3cr3t\"",
+                                         "Check=http:/h \"header=A: Basic ab%Zs3cr3t\"",
+                                         "Check=http:/h header=A: s3cr3t",
+                                         "Check=http:/h header=A: Basic s3cr3t",
+                                         "Check=http://u:s3cr3t@h/x bogus",
+                                         "Check=http://u:%Zs3cr3t@h/x",
+                                         "Check=http://s3cr3t@h/x ${NONE}",
+                                         "Check=http:u:s3cr3t@h/x",
+                                         "Check=tcp:u:s3cr3t@h",
+                                         "Check=http: //u:s3cr3t@h/x",
+                                         "Check: http://u:s3cr3t@h/x?a=b",
                                          "Check=http:/h \"header=A: s3cr3t\" bogus",
                                          "Check=http:/h header=s3cr3t",
                                          "Port=${TOK}",
@@ -319,6 +344,22 @@ TEST(UnitConfig, WhatAQuadletFileSaysOfItsContainerIsTheLowestLayer) {
   EXPECT_EQ(service.port, 8080);
   EXPECT_EQ(service.tags, (Strings{"top"}));
   EXPECT_EQ(service.weight, 3);
+}
+
+// Labels were dropped unless there was a name or a tag among them, though the section had asked.
+TEST(UnitConfig, ASectionAsksForTheLabelsOfItsContainerToo) {
+  const std::string quadlet = "[X-Container]\nPublishPort=8080:80\nPublishPort=81\n";
+  const ServiceConfig service =
+      only(config(quadlet + "Label=SERVICE_80_CHECK_HTTP=/health SERVICE_REGION=us\n[X-Consul]\n"));
+  EXPECT_EQ(service.port, 8080);
+  EXPECT_EQ(service.meta, (Meta{{"region", "us"}}));
+  ASSERT_EQ(service.checks.size(), 1U);
+  EXPECT_EQ(service.checks[0].http, "http://{host}:8080/health");
+  EXPECT_FALSE(config(quadlet + "Label=SERVICE_80_CHECK_HTTP=/health\n").wanted);
+  const UnitConfig admin = config(quadlet + "Label=SERVICE_REGION=us\n[X-Consul:admin]\n");
+  EXPECT_EQ(only(admin).section, "admin") << "which asks for itself alone";
+  EXPECT_TRUE(only(config("[Service]\nEnvironment=SERVICE_ACCOUNT=x\n[X-Consul]\n")).meta.empty());
+  EXPECT_EQ(only(config(quadlet + "Label=SERVICE_81_TAGS=t\n[X-Consul]\n")).port, 0) << "only podman knows which";
 }
 
 TEST(UnitConfig, TheFirstPublishedTcpPortIsTheDefaultOfASection) {
