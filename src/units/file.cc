@@ -48,6 +48,21 @@ constexpr const char* kFolders[] = {
     "/etc/systemd/system",           "/run/systemd/system",         "/run/systemd/generator",
     "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",     "/lib/systemd/system"};
 
+bool searched(const fs::path& file) {
+  const std::string folder = file.parent_path().string();
+  return std::find(std::begin(kFolders), std::end(kFolders), folder) != std::end(kFolders);
+}
+
+// The unit that `unit` is another name of when its file leads to `target`; as unit_validate_alias_symlink of systemd
+// 252 judges it. Itself where the names are the same, or one is the other's template.
+std::optional<std::string> unit_behind(const std::string& unit, const std::string& target) {
+  const std::optional<UnitName> from = parse_name(unit), to = parse_name(target);
+  if (!from || !to || from->suffix != to->suffix) return std::nullopt;
+  if (to->is_template && !from->instance.empty()) return to->prefix + "@" + from->instance + "." + to->suffix;
+  if (to->is_template != from->is_template || to->instance != from->instance) return std::nullopt;
+  return to->full;
+}
+
 // From the particular to the general: a-b@1.service.d, then what its template a-b@.service has (a-.service.d too,
 // without the @: so does systemd 252), then a-@1.service.d and what its template has.
 void add_folders(std::vector<std::string>& folders, const UnitName& name) {
@@ -129,6 +144,23 @@ Result<UnitText> read_unit(const std::string& fragment, const std::vector<std::s
   return out;
 }
 
+NamedFile behind_alias(NamedFile named) {
+  constexpr int kMostLinks = 40;  // as the kernel follows; what reads the file names such a loop
+  fs::path at = named.file;
+  for (int links = 0; links < kMostLinks; ++links) {
+    std::error_code error;
+    const fs::path target = fs::read_symlink(at, error);
+    if (error) break;
+    fs::path file = (at.parent_path() / target).lexically_normal();
+    if (searched(at) && !searched(file)) break;
+    const std::optional<std::string> unit = unit_behind(named.unit, file.filename());
+    if (!unit) break;
+    if (*unit != named.unit) named = {*unit, file};
+    at = std::move(file);
+  }
+  return named;
+}
+
 std::vector<FileText> read_environment_files(const std::vector<EnvironmentFile>& files) {
   constexpr char kWhat[] = "a file of EnvironmentFile=";
   std::vector<FileText> out;
@@ -150,8 +182,7 @@ std::vector<std::string> find_drop_ins(const std::string& fragment, const std::s
   if (!name) name = parse_quadlet_name(unit);
   if (!name) return {};
   std::vector<std::string> places{fs::path(fragment).parent_path().string()};
-  const bool installed = std::find(std::begin(kFolders), std::end(kFolders), places.front()) != std::end(kFolders);
-  if (installed) places.assign(std::begin(kFolders), std::end(kFolders));
+  if (searched(fragment)) places.assign(std::begin(kFolders), std::end(kFolders));
   if (places.front().empty()) places.front() = ".";
 
   std::vector<std::string> folders;

@@ -21,6 +21,17 @@ Result<std::string> read_file(const std::string& path, const char* what = "a uni
 // the unit's wishes, and the last good ones stay. An empty fragment path is a unit without a file.
 Result<UnitText> read_unit(const std::string& fragment, const std::vector<std::string>& drop_ins);
 
+// A name on disk: the unit, and the file that its text is in.
+struct NamedFile {
+  std::string unit;
+  std::string file;
+};
+
+// What systemd loads when it is asked for `named`: behind a symlink to a unit file of another name stands that unit
+// (an alias), and foo@1.service that leads to bar@.service is bar@1.service. It stays as it is where the link leads out
+// of systemd's folders (a linked file keeps its link's name), or to what it may be no alias of.
+NamedFile behind_alias(NamedFile named);
+
 // For UnitInput::files: globs in the C locale's order, as systemd takes them. What is optional and not there is left
 // out; a glob that matches nothing is a file that is not there.
 std::vector<FileText> read_environment_files(const std::vector<EnvironmentFile>& files);

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <utility>
 
 #include "core/text.h"
 #include "units/config.h"
 #include "units/file.h"
 #include "units/instances.h"
+#include "units/items.h"
 #include "units/name.h"
 #include "units/specifier.h"
 
@@ -23,19 +25,13 @@ bool is_there(const std::string& path) {
 
 bool is_quadlet(const fs::path& path) { return parse_quadlet_name(path.filename().string()).has_value(); }
 
-// What the operand stands for: the unit's name and the file that its text is in.
-struct Subject {
-  std::string unit;
-  std::string file;
-};
-
 // "x.container" is x.service, and "x.pod" is x-pod.service.
 std::string generated_name(const fs::path& path) {
   return path.stem().string() + (path.extension() == ".pod" ? "-pod.service" : ".service");
 }
 
-Subject subject_of(const fs::path& path) {
-  Subject out{path.filename(), path};
+NamedFile subject_of(const fs::path& path) {
+  NamedFile out{path.filename(), path};
   if (is_quadlet(path)) out.unit = generated_name(path);
   const std::optional<UnitName> name = parse_name(out.unit);
   if (!name) return out;
@@ -58,16 +54,81 @@ std::optional<std::string> named_by_itself(const UnitText& text) {
   return out;
 }
 
-// ListenStream= of the .socket beside the unit's file.
-std::vector<std::string> listens_of(const std::string& file, const std::string& unit, const Machine& machine) {
-  const Result<UnitText> socket = read_unit(fs::path(file).replace_extension(".socket"), {});
+// A unit whose files have been read.
+struct Whole {
+  UnitName name;
+  UnitText text;
+};
+
+// ListenStream= of a .socket. An empty assignment resets those of all kinds.
+std::vector<std::string> listens_of(const Whole& socket, const Machine& machine) {
   std::vector<std::string> out;
-  if (!socket) return out;
-  for (const Entry& entry : socket->entries) {
-    if (entry.section != "Socket" || entry.key != "ListenStream") continue;
+  for (const Entry& entry : socket.text.entries) {
+    if (entry.section != "Socket" || !entry.key.starts_with("Listen")) continue;
     if (entry.value.empty()) out.clear();
-    const std::optional<UnitName> name = parse_name(unit);
-    out.push_back(name ? expand(entry.value, *name, machine).text : entry.value);
+    Expanded address = expand(entry.value, socket.name, machine);
+    if (entry.key != "ListenStream" || entry.value.empty() || !address.faults.empty()) continue;
+    out.push_back(std::move(address.text));
+  }
+  return out;
+}
+
+// Service= of a .socket, or the service of its own name; with Accept= an instance for each connection.
+bool starts(const Whole& socket, const UnitName& unit, const fs::path& folder, const Machine& machine) {
+  std::string service = fs::path(socket.name.full).replace_extension(".service");
+  bool accept = false;
+  for (const Entry& entry : socket.text.entries) {
+    if (entry.section != "Socket") continue;
+    if (entry.key == "Accept") accept = boolean(entry.value).value_or(accept);
+    if (entry.key != "Service") continue;
+    const Expanded named = expand(entry.value, socket.name, machine);
+    if (named.faults.empty() && named.text.ends_with(".service")) service = named.text;
+  }
+  if (accept) return unit.suffix == "service" && !unit.instance.empty() && unit.prefix == socket.name.prefix;
+  return behind_alias({service, (folder / service).string()}).unit == unit.full;
+}
+
+// Sockets= of a service.
+bool names(const Whole& unit, const std::string& socket, const Machine& machine) {
+  for (const Entry& entry : unit.text.entries) {
+    if (entry.section != "Service" || entry.key != "Sockets") continue;
+    for (const std::string& word : split_words(entry.value).words) {
+      if (expand(word, unit.name, machine).text == socket) return true;
+    }
+  }
+  return false;
+}
+
+// The .socket files in a folder, by unit, in the order of their names. A template stands for the unit's own instance.
+std::map<std::string, std::string> sockets_in(const fs::path& folder, const UnitName& unit) {
+  std::map<std::string, std::string> out;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const std::optional<UnitName> name = parse_name(entry->path().filename().string());
+    if (!name || name->suffix != "socket" || (name->is_template && unit.instance.empty())) continue;
+    const std::string own = name->is_template ? name->prefix + "@" + unit.instance + ".socket" : name->full;
+    NamedFile socket = behind_alias({own, entry->path().string()});
+    if (name->is_template) {
+      out.emplace(std::move(socket.unit), std::move(socket.file));
+    } else {
+      out.insert_or_assign(std::move(socket.unit), std::move(socket.file));
+    }
+  }
+  return out;
+}
+
+// What Port=socket is taken from: a .socket's own, and otherwise those of the sockets beside its file that start it.
+std::vector<std::string> listens_for(const Whole& unit, const std::string& file, const Machine& machine) {
+  if (unit.name.suffix == "socket") return listens_of(unit, machine);
+  const fs::path parent = fs::path(file).parent_path(), folder = parent.empty() ? "." : parent;
+  std::vector<std::string> out;
+  for (const auto& [name, path] : sockets_in(folder, unit.name)) {
+    Result<UnitText> text = read_unit(path, find_drop_ins(path, name));
+    if (!text) continue;
+    const Whole socket{*parse_name(name), *std::move(text)};
+    if (!starts(socket, unit.name, folder, machine) && !names(unit, name, machine)) continue;
+    const std::vector<std::string> listens = listens_of(socket, machine);
+    out.insert(out.end(), listens.begin(), listens.end());
   }
   return out;
 }
@@ -106,15 +167,17 @@ std::string text_of(const UnitConfig& config, const Machine& machine) {
 }  // namespace
 
 Lint lint(const std::string& path, const Machine& machine) {
-  const Subject subject = subject_of(path);
+  const NamedFile asked = subject_of(path), subject = behind_alias(asked);
+  const bool alias = subject.unit != asked.unit;
   UnitInput input;
   input.name = subject.unit;
-  auto text = read_unit(subject.file, find_drop_ins(subject.file, fs::path(path).filename()));
+  auto text =
+      read_unit(subject.file, find_drop_ins(subject.file, alias ? subject.unit : fs::path(path).filename().string()));
   if (!text) return {"mistake: " + text.error().message + "\n", false};
   input.text = *std::move(text);
   input.name = named_by_itself(input.text).value_or(input.name);
-  input.listen = listens_of(subject.file, fs::path(input.name).replace_extension(".socket"), machine);
   if (const auto name = parse_name(input.name)) {
+    input.listen = listens_for({*name, input.text}, subject.file, machine);
     input.files = read_environment_files(environment_files_of(input.text, *name, machine));
   }
   const UnitConfig config = make_config(input, machine);
@@ -123,6 +186,7 @@ Lint lint(const std::string& path, const Machine& machine) {
 
   Lint out;
   out.text = printable(input.name) ? input.name : "(a name that is not printable)";
+  if (alias && printable(asked.unit)) out.text += " (" + asked.unit + " is another name of it)";
   if (!config.wanted && mistakes.empty()) {
     out.text += ": asks for no service; a section [X-Consul] would\n";
     return out;

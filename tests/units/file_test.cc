@@ -78,5 +78,35 @@ TEST(UnitFile, FindsDropInsFromTheParticularToTheGeneralSortedByFileName) {
   EXPECT_EQ(find_drop_ins(folder / "a-b@.service", "a-b@1.service"), (Strings{type, own, of_template, dashed}));
 }
 
+// As systemd 252 takes the links of one folder, seen with systemctl --root list-unit-files.
+TEST(UnitFile, AnAliasIsTheUnitThatItsLinksLeadToAndAnInstanceStaysOne) {
+  const Folder folder;
+  const auto link = [&](const std::string& target, const std::string& name) {
+    std::filesystem::create_symlink(target, folder / name);
+  };
+  const auto behind = [&](const std::string& unit, const std::string& file) {
+    const NamedFile out = behind_alias({unit, folder / file});
+    return out.unit + " in " + std::filesystem::path(out.file).filename().string();
+  };
+  folder.write("real.service", "");
+  folder.write("bar@.service", "");
+  link("real.service", "a.service");
+  link(folder / "a.service", "b.service");
+  link("bar@.service", "bar@1.service");
+  link("bar@.service", "foo@1.service");
+  link("bar@.service", "plain.service");
+  link("real.service", "x.socket");
+  link("/dev/null", "masked.service");
+  link("gone.service", "c.service");
+  EXPECT_EQ(behind("real.service", "real.service"), "real.service in real.service");
+  EXPECT_EQ(behind("b.service", "b.service"), "real.service in real.service");
+  EXPECT_EQ(behind("bar@1.service", "bar@1.service"), "bar@1.service in bar@1.service");
+  EXPECT_EQ(behind("foo@1.service", "foo@1.service"), "bar@1.service in bar@.service");
+  EXPECT_EQ(behind("plain.service", "plain.service"), "plain.service in plain.service") << "no alias of a template";
+  EXPECT_EQ(behind("x.socket", "x.socket"), "x.socket in x.socket") << "nor of another type";
+  EXPECT_EQ(behind("masked.service", "masked.service"), "masked.service in masked.service");
+  EXPECT_EQ(behind("c.service", "c.service"), "gone.service in gone.service");
+}
+
 }  // namespace
 }  // namespace muster::units

@@ -55,6 +55,77 @@ TEST(Lint, ReadsTheSocketBesideTheUnitAndQuadletFiles) {
   EXPECT_NE(quadlet.text.find("Port=81"), std::string::npos) << quadlet.text;
 }
 
+// A socket that names another service was taken for one of its own name, and not for the one that it starts.
+TEST(Lint, TakesThePortOfTheSocketThatStartsTheUnitHoweverItSaysSo) {
+  const Folder folder;
+  const auto wants = [&](const std::string& unit, const std::string& more = "") {
+    return lint(folder.write(unit, more + "[X-Consul]\nPort=socket\n"), kMachine);
+  };
+  const auto has = [](const Lint& result, const std::string& port) {
+    EXPECT_TRUE(result.sound) << result.text;
+    EXPECT_NE(result.text.find("Port=" + port + " "), std::string::npos) << port << " in\n" << result.text;
+  };
+  folder.write("late.socket", "[Socket]\nListenStream=8090\nService=other.service\n");
+  has(wants("other.service"), "8090");
+  const Lint not_started = wants("late.service");
+  EXPECT_FALSE(not_started.sound);
+  EXPECT_NE(not_started.text.find("no .socket that listens"), std::string::npos) << not_started.text;
+
+  folder.write("base@.socket", "[Socket]\nListenStream=%i\nService=app@%i.service\n");
+  wants("app@.service");
+  has(lint(folder / "app@8091.service", kMachine), "8091");
+  folder.write("conn.socket", "[Socket]\nListenStream=8092\nAccept=yes\n");
+  has(wants("conn@.service"), "8092");
+  EXPECT_FALSE(wants("conn.service").sound) << "it starts instances";
+  folder.write("apart.socket", "[Socket]\nListenStream=8093\n");
+  has(wants("fed.service", "[Service]\nSockets=apart.socket\n"), "8093");
+}
+
+TEST(Lint, ReadsASocketsDropInsAndOfASocketItsOwnPort) {
+  const Folder folder;
+  folder.write("web.socket", "[Socket]\nListenStream=8080\n[X-Consul]\nPort=socket\n");
+  std::filesystem::create_directories(folder / "web.socket.d");
+  folder.write("web.socket.d/10.conf", "[Socket]\nListenDatagram=\nListenStream=8081\n");
+  const Lint service = lint(folder.write("web.service", "[X-Consul]\nPort=socket\n"), kMachine);
+  EXPECT_NE(service.text.find("Port=8081 "), std::string::npos) << service.text;
+  const Lint socket = lint(folder / "web.socket", kMachine);
+  EXPECT_NE(socket.text.find("Port=8081 "), std::string::npos) << socket.text;
+  folder.write("web.socket", "[Socket]\nListenStream=8080\nService=other.service\n[X-Consul]\nPort=socket\n");
+  EXPECT_TRUE(lint(folder / "web.socket", kMachine).sound) << "it listens, whomever it starts";
+}
+
+// It was shown under the name of the alias, as a service that will never be there.
+TEST(Lint, LooksAtAnAliasAsTheUnitBehindIt) {
+  const Folder folder;
+  folder.write("real.service", "[X-Consul]\nPort=1\n");
+  std::filesystem::create_symlink("real.service", folder / "alias.service");
+  std::filesystem::create_directories(folder / "real.service.d");
+  folder.write("real.service.d/10.conf", "[X-Consul]\nTags=t\n");
+  const Lint alias = lint(folder / "alias.service", kMachine);
+  EXPECT_TRUE(alias.text.starts_with("real.service (alias.service is another name of it)\n")) << alias.text;
+  EXPECT_NE(alias.text.find("service real  (" + kMachine.id + "/real.service)"), std::string::npos) << alias.text;
+  EXPECT_NE(alias.text.find("Tags=t"), std::string::npos) << alias.text;
+
+  folder.write("foo@.service", "[X-Consul]\nPort=%i\n");
+  std::filesystem::create_symlink("foo@.service", folder / "foo@81.service");
+  const Lint instance = lint(folder / "foo@81.service", kMachine);
+  EXPECT_TRUE(instance.text.starts_with("foo@81.service\n")) << instance.text;
+  EXPECT_NE(instance.text.find("Port=81 "), std::string::npos) << instance.text;
+
+  std::filesystem::create_symlink(folder / "alias.socket", folder / "alias.socket");
+  EXPECT_FALSE(lint(folder / "alias.socket", kMachine).sound) << "a circle";
+}
+
+// Shown as it is registered, and the password was part of it.
+TEST(Lint, ShowsNoPasswordOfAUrl) {
+  const Folder folder;
+  const Lint result =
+      lint(folder.write("web.service", "[X-Consul]\nPort=1\nCheck=https://user:s3cr3t@host:8443/x 5s\n"), kMachine);
+  EXPECT_TRUE(result.sound) << result.text;
+  EXPECT_EQ(result.text.find("s3cr3t"), std::string::npos) << result.text;
+  EXPECT_NE(result.text.find("Check=https://...@host:8443/x 5s"), std::string::npos) << result.text;
+}
+
 // The container's own drop-ins, [Service] and names were not seen.
 TEST(Lint, SeesAQuadletFileAsTheUnitThatIsGeneratedFromIt) {
   const Folder folder;
@@ -73,6 +144,17 @@ TEST(Lint, SeesAQuadletFileAsTheUnitThatIsGeneratedFromIt) {
   EXPECT_TRUE(instance.sound) << instance.text;
   for (const char* part : {"Port=8081", "Port=9000", "(ADMIN at "}) {
     EXPECT_NE(instance.text.find(part), std::string::npos) << part << " in\n" << instance.text;
+  }
+}
+
+// The page's own example: the label was dropped without a word.
+TEST(Lint, SeesTheLabelsOfAQuadletFileWhoseSectionAsks) {
+  const Folder folder;
+  folder.write("web@.container", "[Container]\nPublishPort=%i:80\nLabel=SERVICE_80_CHECK_HTTP=/health\n[X-Consul]\n");
+  const Lint result = lint(folder / "web@8081.container", kMachine);
+  EXPECT_TRUE(result.sound) << result.text;
+  for (const char* part : {"Port=8081", "Check=${SERVICE_80_CHECK_HTTP}"}) {
+    EXPECT_NE(result.text.find(part), std::string::npos) << part << " in\n" << result.text;
   }
 }
 
