@@ -69,6 +69,10 @@ Verdict Life::observe(const UnitState& state, const UnitConfig& config, Time now
   if (phase == Phase::Leaving && !(before == Phase::Leaving && stopping_)) {
     stopping_ = !failed && state.job.value_or(true);
   }
+  if (before == Phase::Unknown && phase == Phase::Leaving && stopping_) {
+    up_ = true;  // how long it has been draining is not known: from now on
+    since_ = now;
+  }
   if (before == Phase::Up || (before == Phase::Starting && up_ && config.ready == Ready::Check)) since_ = now;
   if (phase == Phase::Down && before != Phase::Down) down_ = now;
   if (before == Phase::Unknown && (phase == Phase::Restarting || phase == Phase::Starting)) {

@@ -64,8 +64,8 @@ struct Verdict {
 // again. One that is stopped (deactivating, without a failure, on someone's order) leaves at once, or when Drain= is
 // over, or when it is down. One that is down, and does not come up again within 500 ms, has ended, whatever OnRestart=
 // says: it went by itself, or was stopped while it waited for its restart. At first sight a unit that is down is ended
-// in any case, and one that is coming up is in doubt for as long as it would be held: an earlier run may have
-// registered it. Thread: the caller serialises.
+// in any case, one that is coming up is in doubt for as long as it would be held, since an earlier run may have
+// registered it, and one that is being stopped drains from then on. Thread: the caller serialises.
 class Life {
  public:
   using Time = std::chrono::steady_clock::time_point;

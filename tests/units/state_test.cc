@@ -94,6 +94,25 @@ TEST_F(UnitLife, DrainKeepsItInMaintenanceUntilItIsDownOrTheTimeIsOver) {
   EXPECT_EQ(at(7002, kDead), What::End);
 }
 
+// muster was restarted while a unit drained: its service went at once.
+TEST_F(UnitLife, AFirstSightOfAStopIsADrainFromThenOn) {
+  config_.drain = seconds(5);
+  const Verdict first = life_.observe(kStopping, config_, Life::Time(milliseconds(1000)));
+  EXPECT_EQ(first.what, What::Maintain);
+  EXPECT_EQ(first.until, Life::Time(milliseconds(6000)));
+  EXPECT_EQ(at(5999, kStopping), What::Maintain);
+  EXPECT_EQ(at(6000, kStopping), What::End);
+  EXPECT_EQ(at(6001, kStopping), What::End);
+}
+
+TEST_F(UnitLife, AFirstSightOfAStopIsOverOnceTheUnitIsDownAndAtOnceWithoutADrain) {
+  EXPECT_EQ(at(0, kStopping), What::End);
+  life_ = {};
+  config_.drain = seconds(5);
+  EXPECT_EQ(at(0, kStopping), What::Maintain);
+  EXPECT_EQ(at(1, kDead), What::End);
+}
+
 TEST_F(UnitLife, AStopThatFailsIsStillAStop) {
   at(0, kRunning);
   at(1, kStopping);
