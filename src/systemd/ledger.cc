@@ -24,33 +24,65 @@ bool started(const units::UnitState& before, const units::UnitState& after) {
          (phase != phase_of(before) || before.invocation != after.invocation);
 }
 
+// It was not running, and now it is: systemd starts only what it has loaded, also what was not there when it was
+// listed.
+bool begun(const units::UnitState& before, const units::UnitState& after) {
+  const Phase phase = phase_of(before);
+  if (phase == Phase::Unknown || !started(before, after)) return false;
+  const bool ran = phase == Phase::Starting || phase == Phase::Up;
+  return !ran || (!before.invocation.empty() && before.invocation != after.invocation);
+}
+
 bool present(What what) { return what == What::Register || what == What::Maintain; }
+
+// Whether it asks for anything at all is not known.
+bool blind(const ConfigPtr& config) { return !config || (config->partial && !config->wanted); }
+
+// Of such a unit: it may have a Drain=, and what it has of OnRestart= is taken for the default.
+units::UnitConfig unknown_config() {
+  units::UnitConfig out;
+  out.drain = std::chrono::hours(24);
+  return out;
+}
+
+bool may_run(const units::UnitState& state, What what) { return runs(state) || present(what) || what == What::Doubt; }
 
 }  // namespace
 
 // False: nothing new. systemd tells of a unit in two signals, and the second, with ActiveState, completes the first.
-bool Ledger::told(Unit& unit, const Patch& patch, Time now) {
+bool Ledger::told(const std::string& name, Unit& unit, const Patch& patch, Time now) {
   if (!apply(patch, unit.state) && !unit.waiting) return false;
   unit.waiting = !patch.active;
-  return !unit.waiting && renewed(unit, now);
+  return !unit.waiting && renewed(name, unit, now);
 }
 
 // What a service says of itself while it runs (STATUS=) is no news: some say something else each second. Nor is a job,
 // but for what it says of why a unit leaves.
-bool Ledger::renewed(Unit& unit, Time now) {
+bool Ledger::renewed(const std::string& name, Unit& unit, Time now) {
   units::UnitState before = unit.judged;
   before.status_text = unit.state.status_text;
   if (phase_of(unit.state) != Phase::Leaving) before.job = unit.state.job;
   if (before == unit.state) return false;
-  judge(unit, now);
+  judge(name, unit, now);
   return true;
 }
 
-void Ledger::judge(Unit& unit, Time now) {
+// It stays in doubt until it is surely down, and a stop that was seen is an end.
+void Ledger::judge_blind(const std::string& name, Unit& unit, const units::UnitState& before, Time now) {
+  static const units::UnitConfig unknown = unknown_config();
+  unit.verdict = unit.life.observe(unit.state, unknown, now);
+  if (may_run(unit.state, unit.verdict.what) || !unit.doubted) return;
+  unit.doubted = false;
+  changed_ = true;
+  if (phase_of(before) == Phase::Leaving) ended_.insert_or_assign(units::instance_id(machine_.id, name, ""), now);
+}
+
+void Ledger::judge(const std::string& name, Unit& unit, Time now) {
   // systemd reads the files of EnvironmentFile= anew for each process that it starts.
   if (unit.config && unit.config->fills && started(unit.judged, unit.state)) unit.read = false;
-  unit.judged = unit.state;
-  if (!unit.config || !unit.config->wanted) return;
+  const units::UnitState judged = std::exchange(unit.judged, unit.state);
+  if (blind(unit.config)) return judge_blind(name, unit, judged, now);
+  if (!unit.config->wanted) return;
   const What before = unit.verdict.what;
   unit.verdict = unit.life.observe(unit.state, *unit.config, now);
   // It may begin anew before anybody has asked for the slice, or before Consul could be told of it.
@@ -66,7 +98,13 @@ void Ledger::changed(const std::string& name, const Patch& patch, Time now) {
   const auto [at, fresh] = units_.try_emplace(name);
   Unit& unit = at->second;
   unit.loaded = true;
-  if (!told(unit, patch, now) || !unit.config || !unit.config->wanted) return;
+  const units::UnitState before = unit.judged;
+  const bool judged = told(name, unit, patch, now);
+  if (judged && unit.state.load != "loaded" && begun(before, unit.state)) {
+    unit.state.load = unit.judged.load = "loaded";
+    unit.read = false;
+  }
+  if (!judged || !unit.config || !unit.config->wanted) return;
   const Phase phase = phase_of(unit.state);
   const bool died = phase == Phase::Failed || phase == Phase::Restarting;
   if (died && present(unit.verdict.what) && (patch.active || patch.sub)) failed_.push_back(name);
@@ -74,7 +112,7 @@ void Ledger::changed(const std::string& name, const Patch& patch, Time now) {
 
 void Ledger::exited(const std::string& name, const Patch& patch, Time now) {
   const auto at = units_.find(name);
-  if (at != units_.end() && apply(patch, at->second.state) && !at->second.waiting) renewed(at->second, now);
+  if (at != units_.end() && apply(patch, at->second.state) && !at->second.waiting) renewed(name, at->second, now);
 }
 
 void Ledger::dismissed(const units::UnitConfig& config, Time now) {
@@ -95,12 +133,12 @@ void Ledger::listed(const std::vector<Listed>& listed, Time now) {
     Unit& unit = units_[each.name];
     unit.loaded = true;
     unit.state.load = each.load;
-    told(unit, Patch{.active = each.active, .sub = each.sub, .job = each.job}, now);
+    told(each.name, unit, Patch{.active = each.active, .sub = each.sub, .job = each.job}, now);
   }
   for (auto& [name, unit] : units_) {
     if (names.contains(name)) continue;
     unit.loaded = unit.read = false;
-    told(unit, Patch{.active = "inactive", .sub = "dead"}, now);
+    told(name, unit, Patch{.active = "inactive", .sub = "dead"}, now);
   }
 }
 
@@ -119,13 +157,14 @@ void Ledger::wished(const std::string& name, const Wishes::Wish& wish, Time now)
     }
     changed_ = true;
   }
-  if (before != unit.config && unit.config && !unit.config->wanted) {
+  const bool seen = blind(before) && !blind(unit.config);
+  if (seen || (before != unit.config && unit.config && !unit.config->wanted)) {
     unit.life = {};
     unit.verdict = {What::Absent};
     unit.instances.clear();
   }
   if (!unit.config) changed_ = true;
-  judge(unit, now);
+  judge(name, unit, now);
   unit.read = true;
 }
 
@@ -135,7 +174,7 @@ void Ledger::reloaded() {
 
 void Ledger::passed(Time now) {
   for (auto& [name, unit] : units_) {
-    if (unit.verdict.until && *unit.verdict.until <= now) judge(unit, now);
+    if (unit.verdict.until && *unit.verdict.until <= now) judge(name, unit, now);
   }
 }
 
@@ -180,9 +219,10 @@ Slice Ledger::slice(bool complete, Time now) {
   out.distance = 0;  // seen on the host itself
   out.complete = complete;
   std::set<std::string> kept, ended, doubtful;
-  for (const auto& [name, unit] : units_) {
+  for (auto& [name, unit] : units_) {
     // systemd runs what it could not load today, too: a broken, masked or deleted file says nothing of what runs.
-    if ((!unit.config || unit.config->partial) && runs(unit.state)) {
+    unit.doubted = (!unit.config || unit.config->partial) && may_run(unit.state, unit.verdict.what);
+    if (unit.doubted) {
       for (std::string& id : units::doubtful_ids(machine_.id, name)) doubtful.insert(std::move(id));
     }
     if (!unit.config) continue;

@@ -65,13 +65,15 @@ class Ledger {
     bool waiting = false;  // a part of the state has come, and the rest is under way
     bool read = false;     // the files are those of the loaded unit
     bool loaded = true;
-    bool news = false;  // rejections not yet told
+    bool news = false;     // rejections not yet told
+    bool doubted = false;  // the last slice said that it is in doubt what it asks for
   };
   using Units = std::map<std::string, Unit>;
 
-  bool told(Unit& unit, const Patch& patch, Time now);
-  bool renewed(Unit& unit, Time now);
-  void judge(Unit& unit, Time now);
+  bool told(const std::string& name, Unit& unit, const Patch& patch, Time now);
+  bool renewed(const std::string& name, Unit& unit, Time now);
+  void judge(const std::string& name, Unit& unit, Time now);
+  void judge_blind(const std::string& name, Unit& unit, const units::UnitState& before, Time now);
   void end(const units::UnitConfig& config, Time now);
   bool over(const Unit& unit) const;
   Units::iterator forget(Units::iterator at, Time now);

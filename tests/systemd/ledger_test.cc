@@ -262,7 +262,85 @@ TEST_F(LedgerTest, ARunningUnitThatSystemdCouldNotLoadTodayIsInDoubt) {
     EXPECT_EQ(slice().ended, Ids{});
   }
   list({{"web.service", "not-found", "inactive", "dead"}});
+  EXPECT_EQ(slice().doubtful, ids({"web.service", "web.service/"})) << "it may be on its way to a restart";
+  now = ledger.due();
+  ledger.passed(now);
   EXPECT_EQ(slice().doubtful, Ids{});
+  EXPECT_EQ(slice().ended, Ids{}) << "nobody saw it being stopped";
+}
+
+// Its stop was no news: it stayed registered until the next list, and counted as absent then.
+TEST_F(LedgerTest, TheStopOfAUnitOfWhichNothingIsKnownIsAnEndOnceItIsDown) {
+  list({{"gone.service", "not-found", "active", "running"}});
+  slice();
+  ledger.take_changed();
+  Patch leaving = state("deactivating", "stop-sigterm");
+  leaving.job = true;
+  ledger.changed("gone.service", leaving, now);
+  EXPECT_EQ(slice().doubtful, ids({"gone.service", "gone.service/"})) << "it may have a Drain=";
+  EXPECT_EQ(slice().ended, Ids{});
+  ledger.changed("gone.service", state("inactive", "dead"), now);
+  ledger.unloaded("gone.service");
+  EXPECT_TRUE(ledger.take_changed());
+  const Slice after = slice();
+  EXPECT_EQ(after.ended, ids({"gone.service"}));
+  EXPECT_EQ(after.doubtful, Ids{});
+  EXPECT_EQ(ledger.size(), 0u);
+}
+
+TEST_F(LedgerTest, ACrashOfAUnitOfWhichNothingIsKnownIsNoEndAndLeavesItInDoubtForAsLongAsAHold) {
+  up("web.service");
+  ledger.wished("web.service", unreadable(), now);
+  slice();
+  ledger.take_changed();
+  Patch crash = state("failed", "failed");
+  crash.result = "signal";
+  ledger.changed("web.service", crash, now);
+  EXPECT_FALSE(ledger.take_changed()) << "it would be absent for some ms on its way to a restart";
+  EXPECT_EQ(slice().doubtful, ids({"web.service", "web.service/"}));
+  now += seconds(10);
+  ledger.passed(now);
+  EXPECT_TRUE(ledger.take_changed());
+  EXPECT_EQ(slice().doubtful, Ids{});
+  EXPECT_EQ(slice().ended, Ids{});
+}
+
+TEST_F(LedgerTest, AUnitThatNobodyAskedForComesAndGoesWithoutNews) {
+  ledger.changed("cron.service", state("activating", "start"), now);
+  ledger.changed("cron.service", state("deactivating", "stop"), now);
+  ledger.changed("cron.service", state("inactive", "dead"), now);
+  ledger.unloaded("cron.service");
+  EXPECT_FALSE(ledger.take_changed());
+  EXPECT_EQ(slice().ended, Ids{});
+  EXPECT_EQ(ledger.size(), 0u);
+}
+
+// A unit that was unreadable is followed from its state alone once it can be read.
+TEST_F(LedgerTest, WhatWasInDoubtIsRegisteredOnceItCanBeRead) {
+  up("web.service");
+  ledger.wished("web.service", unreadable(), now);
+  slice();
+  ledger.reloaded();
+  wants("web.service");
+  EXPECT_EQ(registered(slice()), ids({"web.service"}));
+  EXPECT_EQ(slice().doubtful, Ids{});
+  ledger.changed("web.service", state("deactivating", "stop-sigterm"), now);
+  EXPECT_EQ(slice().ended, ids({"web.service"}));
+}
+
+// Named in another's After= it was listed as not there, and its start was overlooked until the next list.
+TEST_F(LedgerTest, AUnitThatWasNotThereWhenItWasListedIsReadWhenItStarts) {
+  list({{"late.service", "not-found", "inactive", "dead"}, {"gone.service", "not-found", "active", "running"}});
+  Patch first = state("active", "running");
+  first.invocation = "0123";
+  first.status_text = "still here";
+  ledger.changed("gone.service", first, now);
+  EXPECT_EQ(ledger.unread(false), Ids{}) << "it runs on without a file, which says nothing of what it asks for";
+  ledger.changed("late.service", state("activating", "start-pre"), now);
+  EXPECT_EQ(ledger.unread(false), Ids{"late.service"});
+  wants("late.service");
+  up("late.service");
+  EXPECT_EQ(registered(slice()), ids({"late.service"}));
 }
 
 TEST_F(LedgerTest, WhatADropInThatCannotBeReadMayAskForIsInDoubt) {
