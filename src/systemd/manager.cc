@@ -227,12 +227,16 @@ Result<Patch> Manager::read_exit(const std::string& unit, const std::stop_token&
 }
 
 Result<std::vector<std::string>> Manager::read_listen(const std::string& unit, const std::stop_token& stop) {
-  auto by = read({{unit, kUnit, "TriggeredBy"}}, stop);
-  if (!by) return tl::unexpected(by.error());
   std::vector<Property> properties;
-  if (by->at(0)) {
-    for (const std::string& other : by->at(0)->strings()) {
-      if (other.ends_with(".socket")) properties.push_back({other, kSocket, "Listen"});
+  if (interface_of(unit) == kSocket) {
+    properties.push_back({unit, kSocket, "Listen"});
+  } else {
+    auto by = read({{unit, kUnit, "TriggeredBy"}}, stop);
+    if (!by) return tl::unexpected(by.error());
+    if (by->at(0)) {
+      for (const std::string& other : by->at(0)->strings()) {
+        if (other.ends_with(".socket")) properties.push_back({other, kSocket, "Listen"});
+      }
     }
   }
   auto sockets = read(properties, stop);

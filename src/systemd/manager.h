@@ -92,7 +92,7 @@ class Manager {
   Result<std::vector<Details>> read_details(const std::vector<Question>& questions, const std::stop_token& stop);
   // What became of the main process: told by no signal.
   Result<Patch> read_exit(const std::string& unit, const std::stop_token& stop);
-  // What the sockets that start this unit listen on, as streams.
+  // What the sockets that start this unit listen on, as streams; of a .socket what it does itself.
   Result<std::vector<std::string>> read_listen(const std::string& unit, const std::stop_token& stop);
 
   // Signals of units that this refuses are dropped unread.

@@ -10,6 +10,7 @@
 #include "core/text.h"
 #include "systemd/settings.h"
 #include "systemd/source.h"
+#include "units/name.h"
 
 namespace muster::systemd {
 namespace {
@@ -38,6 +39,31 @@ Result<void> set_switch(bool& into, const std::string& text) {
   if (text != "true" && text != "false") return fail(Fault::Leave, "give true or false");
   into = text == "true";
   return {};
+}
+
+// As systemctl takes it: a name without a suffix is a service's. What could match no unit that muster follows is
+// refused: it would end what other patterns leave out, and follow nothing.
+Result<std::string> pattern_of(const std::string& text) {
+  constexpr char kGood[] = "give the name of a .service or .socket, or a pattern, like 'web@*.service'";
+  constexpr std::string_view kGlob = "*?[]";
+  const auto followed = [](std::string_view name) { return name.ends_with(".service") || name.ends_with(".socket"); };
+  const bool glob = text.find_first_of(kGlob) != text.npos;
+  const std::size_t dot = text.rfind('.');
+  const bool bare = dot == text.npos;
+  if (glob) {
+    const bool open = bare ? text.ends_with('*') : text.find_first_of(kGlob, dot) != text.npos;
+    if (open || followed(text)) return text;
+    return fail(Fault::Leave,
+                std::string(kGood) + (bare ? "; as it is it matches none, end it with .service or *" : ""));
+  }
+  const std::string name = bare ? text + ".service" : text;
+  const auto unit = units::parse_name(name);
+  if (!unit || !followed(name)) return fail(Fault::Leave, kGood);
+  if (unit->is_template) {
+    return fail(Fault::Leave,
+                "a template does not run, its instances do: give '" + unit->prefix + "@*." + unit->suffix + "'");
+  }
+  return name;
 }
 
 Result<std::string> bus_of(const Settings& settings) {
@@ -96,13 +122,17 @@ class SystemdModule final : public Module {
     }
     auto machine = units::read_machine("", settings_.user);
     if (!machine) return fail(Fault::Leave, machine.error().message);
-    if (settings_.user) machine->id += "-" + std::to_string(getuid());
+    if (settings_.user) {
+      machine->facts['m'] = machine->id;  // to a user's units, too, %m is the host's
+      machine->id += "-" + std::to_string(getuid());
+    }
     return machine;
   }
 
   Result<void> add_pattern(const std::string& text) {
-    if (text.empty()) return fail(Fault::Leave, "give a pattern of unit names, like 'web@*.service'");
-    settings_.units.push_back(text);
+    auto pattern = pattern_of(text);
+    if (!pattern) return tl::unexpected(pattern.error());
+    settings_.units.push_back(*std::move(pattern));
     return {};
   }
 

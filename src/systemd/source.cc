@@ -33,6 +33,13 @@ std::vector<std::string> keys_of(const std::string& machine, const std::vector<s
   return out;
 }
 
+Rejection unmatched(const std::vector<std::string>& patterns) {
+  std::string all;
+  for (const std::string& pattern : patterns) all += (all.empty() ? "" : " ") + pattern;
+  return {Reason::BadUnit, all,
+          "--systemd-units: no loaded unit matches; nothing that is registered is removed until one does"};
+}
+
 void sleep_until(Clock::time_point time, const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any never;
@@ -107,6 +114,7 @@ class SystemdSource final : public Source {
     ledger_.passed(Clock::now());
     if (auto read = read_files(false, stop); !read) return tl::unexpected(read.error());
     if (!ledger_.take_changed()) return std::nullopt;
+    if (!matched_) return list(stop);
     return std::optional<Update>(update(false));
   }
 
@@ -142,13 +150,16 @@ class SystemdSource final : public Source {
     if (reloading_) return std::nullopt;  // the list after the reload is the one that counts
     ledger_.listed(*units, Clock::now());
     if (auto read = read_files(true, stop); !read) return tl::unexpected(read.error());
-    if (!dismissed_) {
+    matched_ = matched_ || std::any_of(units->begin(), units->end(), [](const Listed& unit) {
+                 return unit.load == "loaded" || unit.active != "inactive";
+               });
+    if (matched_ && !dismissed_) {
       if (auto done = dismiss(stop); !done) return tl::unexpected(done.error());
     }
     list_at_ = Clock::now() + again_;
     again_ = std::min<Clock::duration>(2 * again_, kLongestAgain);
     failures_ = 0;
-    complete_ = true;
+    complete_ = matched_;
     ledger_.take_changed();
     return std::optional<Update>(update(true));
   }
@@ -191,7 +202,9 @@ class SystemdSource final : public Source {
     auto slice = std::make_shared<Slice>(ledger_.slice(complete_, Clock::now()));
     for (const std::string& unit : ledger_.take_gone()) wishes_.forget(unit);
     slice->covers = covers_;  // what runs is loaded, and so is listed
-    return {Domain::Listed, full, {{settings_.host, std::move(slice)}}, ledger_.rejections(full)};
+    Update out{Domain::Listed, full, {{settings_.host, std::move(slice)}}, ledger_.rejections(full)};
+    if (full && !matched_) out.rejections.push_back(unmatched(settings_.patterns));
+    return out;
   }
 
   const SourceSettings settings_;
@@ -203,6 +216,7 @@ class SystemdSource final : public Source {
   Clock::time_point list_at_{};
   Clock::duration again_{kFirstAgain};
   bool reloading_ = false;
+  bool matched_ = false;  // some loaded unit did, so that the patterns are no mistake
   bool dismissed_ = false;
   bool complete_ = false;  // the last update said so
   int failures_ = 0;

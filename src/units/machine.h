@@ -9,9 +9,11 @@
 namespace muster::units {
 
 struct Machine {
-  std::string id;  // /etc/machine-id: 32 hexadecimal digits; first part of every instance's id
+  // First part of every instance's id: /etc/machine-id, 32 hexadecimal digits; of a user's units "-UID" behind it.
+  std::string id;
   // What specifiers of the machine stand for, by letter ('H': host name, 'b': boot id, ...). One that is not here is
-  // not known, and a mistake where a unit uses it: fleet knows of other machines no more than their id.
+  // not known, and a mistake where a unit uses it: fleet knows of other machines no more than their id. 'm' is here
+  // only where it is not `id`.
   std::map<char, std::string> facts{};
   friend bool operator==(const Machine&, const Machine&) = default;
 };

@@ -76,12 +76,12 @@ Expanded expand(std::string_view text, const UnitName& unit, const Machine& mach
     }
     bool broken = false;
     const auto fact = machine.facts.find(letter);
-    if (letter == 'm' && !machine.id.empty()) {
+    if (fact != machine.facts.end()) {
+      out.text += fact->second;
+    } else if (letter == 'm' && !machine.id.empty()) {
       out.text += machine.id;
     } else if (const auto value = from_name(letter, unit, broken)) {
       out.text += *value;
-    } else if (fact != machine.facts.end()) {
-      out.text += fact->second;
     } else {
       const std::string specifier = {'%', letter};
       if (broken) {

@@ -98,6 +98,24 @@ TEST_F(SystemdModuleTest, OneMusterFollowsTheHostOrAUserNotBoth) {
   }
 }
 
+// `web@8082` matched nothing, and all that was registered was said to have ended.
+TEST_F(SystemdModuleTest, UnitsAreNamedAsSystemctlTakesThem) {
+  for (const char* good : {"web", "web@8082", "web@8082.service", "web.socket", "web*", "*", "web@*.service", "web.*",
+                           "web.s*", "web@808[0-9].service", "a.b.service"}) {
+    EXPECT_TRUE(set(*module, {{"systemd-units", good}})) << good;
+  }
+  for (const char* bad : {"", "web.servic", "web.timer", "web.1", "web*.timer", "*web", "web@808[0-9]",
+                          "/etc/web.service", "web 8082", "web,db"}) {
+    const auto done = set(*module, {{"systemd-units", bad}});
+    ASSERT_FALSE(done) << bad;
+    EXPECT_EQ(done.error().fault, Fault::Leave);
+    EXPECT_NE(done.error().message.find("give the name of a .service or .socket"), std::string::npos) << bad;
+  }
+  const auto done = set(*module, {{"systemd-units", "web@"}});
+  ASSERT_FALSE(done);
+  EXPECT_NE(done.error().message.find("'web@*.service'"), std::string::npos) << done.error().message;
+}
+
 TEST_F(SystemdModuleTest, WrongValuesAreRefusedWithWhatWouldBeRight) {
   const auto refused = [&](const std::string& flag, const std::string& value) {
     const auto done = set(*module, {{flag, value}});

@@ -181,6 +181,89 @@ TEST_F(SystemdSourceTest, WhatNarrowerPatternsLeaveOutHasEnded) {
   EXPECT_EQ(said, "web.service:80 web.service/admin:81 -db.service -db.service/admin ");
 }
 
+// A pattern that was mistaken ended all that was registered, the running unit that it meant too.
+TEST_F(SystemdSourceTest, PatternsThatNoUnitMatchesEndNothingUntilOneDoes) {
+  const SystemdHost host(kMachine);
+  for (const char* unit : {"web.service", "db.service"}) {
+    host.write_unit(unit, "[Service]\nExecStart=/bin/sleep 1000\n[X-Consul]\nPort=80\n");
+  }
+  host.ctl({"start", "db.service"});
+  const std::string said = inside(host, [] {
+    SourceSettings narrow = settings();
+    narrow.patterns = {"web.service"};
+    const auto source = make_source(narrow);
+    const auto show = [](const Update& update) {
+      const Slice& slice = *update.slices.at(0).slice;
+      std::string out = told(slice) + (slice.complete ? "complete; " : "part; ");
+      for (const Rejection& each : update.rejections) out += each.instance + ": " + each.detail.substr(0, 15) + "; ";
+      return out;
+    };
+    const auto before = source->next({});
+    if (!before) return before.error().message;
+    tell("StartUnit ss web.service replace");
+    std::string after;
+    for (int tries = 0; tries < 5 && after.find(":80") == after.npos; ++tries) {
+      const auto update = source->next({});
+      if (!update) return update.error().message;
+      after = show(*update);
+    }
+    return show(*before) + after;
+  });
+  EXPECT_EQ(said, "part; web.service: --systemd-units; web.service:80 -db.service complete; ");
+}
+
+// It was said to have no .socket.
+TEST_F(SystemdSourceTest, ASocketThatAsksForItsPortListensThereItself) {
+  const SystemdHost host(kMachine);
+  host.write_unit("sk.socket",
+                  "[Socket]\nListenStream=127.0.0.1:7011\nService=other.service\n[X-Consul]\nPort=socket\n");
+  host.write_unit("other.service", "[Service]\nExecStart=/bin/sleep 1000\n");
+  host.ctl({"start", "sk.socket"});
+  const std::string said = inside(host, [] {
+    const auto update = make_source(settings())->next({});
+    return update ? told(*update->slices.at(0).slice) : update.error().message;
+  });
+  EXPECT_EQ(said, "sk.socket:7011 ");
+}
+
+// Named in another's After=, it was listed as not there; its file then came and it was started, and nobody saw it.
+TEST_F(SystemdSourceTest, AUnitThatWasNotThereWhenItWasListedIsSeenWhenItStarts) {
+  const SystemdHost host(kMachine);
+  host.write_unit("first.service", "[Unit]\nAfter=late.service\n[Service]\nExecStart=/bin/sleep 1000\n");
+  host.ctl({"start", "first.service"});
+  ASSERT_EQ(host.ctl({"show", "-P", "LoadState", "late.service"}), "not-found");
+  const std::string said = inside(host, [] {
+    const auto source = make_source(settings());
+    if (const auto before = source->next({}); !before) return before.error().message;
+    std::ofstream("/run/systemd/system/late.service") << "[Service]\nExecStart=/bin/sleep 1000\n[X-Consul]\nPort=80\n";
+    tell("StartUnit ss late.service replace");
+    const auto after = source->next({});
+    if (!after) return after.error().message;
+    return told(*after->slices.at(0).slice) + (after->full ? "by a list" : "by a signal");
+  });
+  EXPECT_EQ(said, "late.service:80 by a signal");
+}
+
+// muster was started after its file had gone: it stayed registered until the next list, and was absent then.
+TEST_F(SystemdSourceTest, TheStopOfAUnitWhoseFileIsGoneIsAnEnd) {
+  const SystemdHost host(kMachine);
+  host.write_unit("gone.service", "[Service]\nExecStart=/bin/sleep 1000\nExecStop=/bin/sleep 0.3\n[X-Consul]\n");
+  host.ctl({"start", "gone.service"});
+  host.remove_unit("gone.service");
+  host.ctl({"daemon-reload"});
+  const std::string said = inside(host, [] {
+    const auto source = make_source(settings());
+    const auto before = source->next({});
+    if (!before) return before.error().message;
+    tell("StopUnit ss gone.service replace");
+    const auto after = source->next({});
+    if (!after) return after.error().message;
+    return told(*before->slices.at(0).slice) + told(*after->slices.at(0).slice) +
+           (after->full ? "by a list" : "by a signal");
+  });
+  EXPECT_EQ(said, "?gone.service ?gone.service/ -gone.service by a signal");
+}
+
 // The port of a socket was asked for once, and only where the file had the very word.
 TEST_F(SystemdSourceTest, ASocketThatListensElsewhereAfterAReloadIsAskedForAgain) {
   const SystemdHost host(kMachine);

@@ -25,6 +25,12 @@ TEST(Specifier, GivesTheMachine) {
   EXPECT_EQ(expanded("%m %H %b", "web.service"), "0123456789abcdef0123456789abcdef host.example b00t");
 }
 
+// A user's units had `<id>-<uid>`, which is the id of their services and of no machine.
+TEST(Specifier, TheIdOfTheMachineMayBeAnotherThanThatOfItsServices) {
+  const Machine user{"0123456789abcdef0123456789abcdef-1000", {{'m', "0123456789abcdef0123456789abcdef"}}};
+  EXPECT_EQ(expand("%m", *parse_name("web.service"), user).text, "0123456789abcdef0123456789abcdef");
+}
+
 TEST(Specifier, APercentSignIsDoubledAndALoneOneAtTheEndIsItself) {
   EXPECT_EQ(expanded("100%% %%i 5%, 6%-7 8%", "web@1.service"), "100% %i 5%, 6%-7 8%");
 }
