@@ -319,6 +319,50 @@ TEST_F(SystemdEndToEnd, DrainKeepsAStoppingUnitRegisteredButOutOfRotation) {
   EXPECT_TRUE(eventually(kPatience, [&] { return Cluster::ids(server).empty(); })) << muster.log();
 }
 
+// It went at once, and was deregistered while it still served.
+TEST_F(SystemdEndToEnd, ADrainSurvivesARestartOfMuster) {
+  const ConsulServer server;
+  const SystemdHost host(kIdA);
+  host.write_unit("web.service", unit_file("Port=7001\nDrain=60s\n", "ExecStop=/bin/sleep 1000\nTimeoutStopSec=60\n"));
+  host.ctl({"start", "web.service"});
+  const auto drains = [&] { return look(server, "web", "0").passing == 0 && Cluster::ids(server).size() == 1; };
+  {
+    const Muster muster = muster_on(host, server.url());
+    ASSERT_TRUE(eventually(kPatience, [&] { return look(server, "web", "0").passing == 1; })) << muster.log();
+    host.ctl({"stop", "--no-block", "web.service"});
+    ASSERT_TRUE(eventually(kPatience, drains)) << muster.log();
+  }
+  const Muster again = muster_on(host, server.url());
+  ASSERT_TRUE(eventually(kPatience, [&] { return settled(again); })) << again.log();
+  EXPECT_TRUE(drains()) << again.log();
+  EXPECT_EQ(again.metric("muster_consul_writes_total", {"verb=\"deregister\"", "result=\"ok\""}).value_or(0), 0);
+  host.ctl({"kill", "-s", "KILL", "web.service"});
+  EXPECT_TRUE(eventually(kPatience, [&] { return Cluster::ids(server).empty(); })) << again.log();
+}
+
+// Nineteen services ended for want of a suffix; and where a pattern is mistaken, nothing ends.
+TEST_F(SystemdEndToEnd, UnitsAreNamedAsSystemctlTakesThemAndAMistakenNameEndsNothing) {
+  const ConsulServer server;
+  const SystemdHost host(kIdA);
+  host.write_unit("web@.service", unit_file("Port=%i\n"));
+  host.ctl({"start", "web@7001.service", "web@7002.service"});
+  const std::vector<std::string> both{id_of(kIdA, "web@7001.service"), id_of(kIdA, "web@7002.service")};
+  {
+    const Muster all = muster_on(host, server.url());
+    ASSERT_TRUE(eventually(kPatience, [&] { return Cluster::ids(server) == both; })) << all.log();
+  }
+  {
+    const Muster mistaken = muster_on(host, server.url(), {"--systemd-units=wbe@7002", "--audit-interval=1s"});
+    ASSERT_TRUE(eventually(kPatience, [&] {
+      return mistaken.metric("muster_agent_reconciles_total").value_or(0) > 2 && settled(mistaken);
+    })) << mistaken.metrics();
+    EXPECT_EQ(Cluster::ids(server), both) << mistaken.log();
+    EXPECT_NE(mistaken.log().find("no loaded unit matches"), std::string::npos) << mistaken.log();
+  }
+  const Muster one = muster_on(host, server.url(), {"--systemd-units=web@7002"});
+  EXPECT_TRUE(eventually(kPatience, [&] { return Cluster::ids(server) == std::vector{both[1]}; })) << one.log();
+}
+
 TEST_F(SystemdEndToEnd, OneBadUnitCostsOnlyItself) {
   const ConsulServer server;
   const SystemdHost host(kIdA);
@@ -402,7 +446,7 @@ TEST_F(SystemdEndToEnd, AUsersOwnUnitsAreRegisteredAsThoseOfThatUserBesideTheHos
        {"etc/systemd/user/dbus.service",
         "[Unit]\nRequires=dbus.socket\n[Service]\nType=notify\nNotifyAccess=main\n"
         "ExecStart=/usr/bin/dbus-daemon --session --address=systemd: --nofork --nopidfile --systemd-activation\n"},
-       {"etc/systemd/user/web.service", unit_file("Port=7001\n")}});
+       {"etc/systemd/user/web.service", unit_file("Port=7001\nMeta=host=%m\n")}});
   host.ctl({"start", "manager.service"});
   const std::map<std::string, std::string> env{{"XDG_RUNTIME_DIR", "/run/lab"},
                                                {"DBUS_SESSION_BUS_ADDRESS", "unix:path=/run/lab/bus"}};
@@ -421,6 +465,7 @@ TEST_F(SystemdEndToEnd, AUsersOwnUnitsAreRegisteredAsThoseOfThatUserBesideTheHos
   const std::vector<std::string> both{own[0], id_of(kIdA, "web.service")};
   const Muster muster = muster_on(host, server.url(), {"--systemd-user", "--audit-interval=1s"}, env);
   ASSERT_TRUE(eventually(kPatience, [&] { return Cluster::ids(server) == own; })) << muster.log();
+  EXPECT_EQ(Cluster::service(server, own[0]).at("Meta").value("host", ""), kIdA) << "%m is the host's";
   const Muster beside = muster_on(host, server.url(), {"--systemd", "--audit-interval=1s"});
   ASSERT_TRUE(eventually(kPatience, [&] { return Cluster::ids(server) == both; })) << beside.log();
   const auto audits = [](const Muster& of) {
