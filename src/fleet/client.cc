@@ -67,9 +67,11 @@ Result<Snapshot> Client::read(const std::set<std::string>& known, std::stop_toke
 }
 
 Result<net::Response> Client::get(const std::string& base, const std::string& path, const std::stop_token& stop) {
+  // Without the token, which may be another each time: said once, not at every read.
+  const std::string where = place(base, path.substr(0, path.find('?')));
   if (std::chrono::steady_clock::now() >= until_) {
-    return fail(Fault::Keep, place(base, path) + ": reading the cluster has taken more than " +
-                                 std::to_string(longest_.count()) + " ms (" + std::to_string(bounds_.timeouts) +
+    return fail(Fault::Keep, where + ": reading the cluster has taken more than " + std::to_string(longest_.count()) +
+                                 " ms (" + std::to_string(bounds_.timeouts) +
                                  " times --fleet-timeout); what is known stays");
   }
   net::Request request;
@@ -78,7 +80,7 @@ Result<net::Response> Client::get(const std::string& base, const std::string& pa
   auto answer = http_.send(request, stop);
   if (!answer) return answer;
   if (answer->body.size() > bytes_left_) {
-    return fail(Fault::Keep, place(base, path) + ": more than " + std::to_string(bounds_.bytes) +
+    return fail(Fault::Keep, where + ": more than " + std::to_string(bounds_.bytes) +
                                  " bytes in one read of the cluster; is this fleet's API? What is known stays");
   }
   bytes_left_ -= answer->body.size();
