@@ -161,6 +161,12 @@ NamedFile behind_alias(NamedFile named) {
   return named;
 }
 
+std::vector<std::string> search_folders(const std::string& fragment) {
+  if (searched(fragment)) return {std::begin(kFolders), std::end(kFolders)};
+  const std::string own = fs::path(fragment).parent_path().string();
+  return {own.empty() ? "." : own};
+}
+
 std::vector<FileText> read_environment_files(const std::vector<EnvironmentFile>& files) {
   constexpr char kWhat[] = "a file of EnvironmentFile=";
   std::vector<FileText> out;
@@ -181,10 +187,7 @@ std::vector<std::string> find_drop_ins(const std::string& fragment, const std::s
   std::optional<UnitName> name = parse_name(unit);
   if (!name) name = parse_quadlet_name(unit);
   if (!name) return {};
-  std::vector<std::string> places{fs::path(fragment).parent_path().string()};
-  if (searched(fragment)) places.assign(std::begin(kFolders), std::end(kFolders));
-  if (places.front().empty()) places.front() = ".";
-
+  const std::vector<std::string> places = search_folders(fragment);
   std::vector<std::string> folders;
   add_folders(folders, *name);
   std::map<std::string, std::string> found;  // by file name: systemd sorts by it alone, whatever the folder

@@ -32,6 +32,10 @@ struct NamedFile {
 // of systemd's folders (a linked file keeps its link's name), or to what it may be no alias of.
 NamedFile behind_alias(NamedFile named);
 
+// Where systemd looks for the neighbours of a unit's file, the first of a name wins: in all of its own folders when the
+// file is in one of them, and otherwise beside it.
+std::vector<std::string> search_folders(const std::string& fragment);
+
 // For UnitInput::files: globs in the C locale's order, as systemd takes them. What is optional and not there is left
 // out; a glob that matches nothing is a file that is not there.
 std::vector<FileText> read_environment_files(const std::vector<EnvironmentFile>& files);

@@ -74,7 +74,8 @@ std::vector<std::string> listens_of(const Whole& socket, const Machine& machine)
 }
 
 // Service= of a .socket, or the service of its own name; with Accept= an instance for each connection.
-bool starts(const Whole& socket, const UnitName& unit, const fs::path& folder, const Machine& machine) {
+bool starts(const Whole& socket, const UnitName& unit, const std::vector<std::string>& folders,
+            const Machine& machine) {
   std::string service = fs::path(socket.name.full).replace_extension(".service");
   bool accept = false;
   for (const Entry& entry : socket.text.entries) {
@@ -85,7 +86,9 @@ bool starts(const Whole& socket, const UnitName& unit, const fs::path& folder, c
     if (named.faults.empty() && named.text.ends_with(".service")) service = named.text;
   }
   if (accept) return unit.suffix == "service" && !unit.instance.empty() && unit.prefix == socket.name.prefix;
-  return behind_alias({service, (folder / service).string()}).unit == unit.full;
+  return std::any_of(folders.begin(), folders.end(), [&](const std::string& folder) {
+    return behind_alias({service, (fs::path(folder) / service).string()}).unit == unit.full;
+  });
 }
 
 // Sockets= of a service.
@@ -99,34 +102,36 @@ bool names(const Whole& unit, const std::string& socket, const Machine& machine)
   return false;
 }
 
-// The .socket files in a folder, by unit, in the order of their names. A template stands for the unit's own instance.
-std::map<std::string, std::string> sockets_in(const fs::path& folder, const UnitName& unit) {
-  std::map<std::string, std::string> out;
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const std::optional<UnitName> name = parse_name(entry->path().filename().string());
-    if (!name || name->suffix != "socket" || (name->is_template && unit.instance.empty())) continue;
+// The .socket files there, by unit, in the order of their names. A template stands for the unit's own instance.
+std::map<std::string, std::string> sockets_in(const std::vector<std::string>& folders, const UnitName& unit) {
+  std::map<std::string, std::string> out, made;
+  const auto take = [&](const fs::path& path) {
+    const std::optional<UnitName> name = parse_name(path.filename().string());
+    if (!name || name->suffix != "socket" || (name->is_template && unit.instance.empty())) return;
     const std::string own = name->is_template ? name->prefix + "@" + unit.instance + ".socket" : name->full;
-    NamedFile socket = behind_alias({own, entry->path().string()});
-    if (name->is_template) {
-      out.emplace(std::move(socket.unit), std::move(socket.file));
-    } else {
-      out.insert_or_assign(std::move(socket.unit), std::move(socket.file));
+    NamedFile socket = behind_alias({own, path.string()});
+    (name->is_template ? made : out).emplace(std::move(socket.unit), std::move(socket.file));
+  };
+  for (const std::string& folder : folders) {
+    std::error_code error;
+    for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+      take(entry->path());
     }
   }
+  out.merge(made);  // an instance's own file wins over its template
   return out;
 }
 
-// What Port=socket is taken from: a .socket's own, and otherwise those of the sockets beside its file that start it.
+// What Port=socket is taken from: a .socket's own, and otherwise those of the sockets that start the unit.
 std::vector<std::string> listens_for(const Whole& unit, const std::string& file, const Machine& machine) {
   if (unit.name.suffix == "socket") return listens_of(unit, machine);
-  const fs::path parent = fs::path(file).parent_path(), folder = parent.empty() ? "." : parent;
+  const std::vector<std::string> folders = search_folders(file);
   std::vector<std::string> out;
-  for (const auto& [name, path] : sockets_in(folder, unit.name)) {
+  for (const auto& [name, path] : sockets_in(folders, unit.name)) {
     Result<UnitText> text = read_unit(path, find_drop_ins(path, name));
     if (!text) continue;
     const Whole socket{*parse_name(name), *std::move(text)};
-    if (!starts(socket, unit.name, folder, machine) && !names(unit, name, machine)) continue;
+    if (!starts(socket, unit.name, folders, machine) && !names(unit, name, machine)) continue;
     const std::vector<std::string> listens = listens_of(socket, machine);
     out.insert(out.end(), listens.begin(), listens.end());
   }

@@ -14,8 +14,9 @@ struct Lint {
 
 // `path` of a unit file (with its drop-ins beside it), of an instance whose template lies there ("web@8081.service"),
 // or of a Quadlet file (.container, .pod, .kube). A template by itself is looked at as its instance "1". An
-// alias is looked at as the unit that it leads to. For Port=socket the .socket files beside the unit's are read, with
-// their drop-ins, for those that start it: by their name, by Service= or Sockets=, or for each connection (Accept=).
+// alias is looked at as the unit that it leads to. For Port=socket the .socket files beside the unit's (of one that is
+// installed: in all of systemd's folders) are read, with their drop-ins, for those that start it: by their name, by
+// Service= or Sockets=, or for each connection (Accept=).
 Lint lint(const std::string& path, const Machine& machine);
 
 }  // namespace muster::units

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "support/folder.h"
@@ -76,6 +77,16 @@ TEST(UnitFile, FindsDropInsFromTheParticularToTheGeneralSortedByFileName) {
   put("a-b@1.service.d", "readme");
   put("a-b.service.d", "99.conf");
   EXPECT_EQ(find_drop_ins(folder / "a-b@.service", "a-b@1.service"), (Strings{type, own, of_template, dashed}));
+}
+
+TEST(UnitFile, TheNeighboursOfAnInstalledUnitAreInAnyOfSystemdsFolders) {
+  const Strings folders = search_folders("/etc/systemd/system/a.service");
+  const auto at = [&](const char* folder) { return std::find(folders.begin(), folders.end(), folder); };
+  EXPECT_LT(at("/run/systemd/system") - folders.begin(), std::ssize(folders));
+  EXPECT_LT(at("/etc/systemd/system"), at("/lib/systemd/system"));
+  EXPECT_NE(at("/lib/systemd/system"), folders.end());
+  EXPECT_EQ(search_folders("/srv/units/a.service"), Strings{"/srv/units"});
+  EXPECT_EQ(search_folders("a.service"), Strings{"."});
 }
 
 // As systemd 252 takes the links of one folder, seen with systemctl --root list-unit-files.
