@@ -205,10 +205,18 @@ void Suspects::retry(const AgentKey& agent, Look look, Time now) {
 }
 
 void Suspects::wrote(const AgentKey& agent, const std::vector<Action>& done) {
+  if (done.empty()) return;
   const std::lock_guard lock(mutex_);
+  ++writes_[agent];
   const auto found = pending_.find(agent);
   if (found == pending_.end()) return;
   for (const Action& action : done) found->second.look.differed.erase(action.service.id);
+}
+
+std::uint64_t Suspects::writes(const AgentKey& agent) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = writes_.find(agent);
+  return found == writes_.end() ? 0 : found->second;
 }
 
 void Suspects::stands(const AgentKey& agent, bool stands) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -56,6 +57,8 @@ class Suspects {
   void retry(const AgentKey& agent, Look look, Time now);
   // Of these services it is known why they differed.
   void wrote(const AgentKey& agent, const std::vector<Action>& done);
+  // How many times something was written to the agent.
+  std::uint64_t writes(const AgentKey& agent) const;
 
   // Whether the watch would hear at once of the agent's node that it has left the catalog: it saw the node there, and
   // waits on it.
@@ -78,6 +81,7 @@ class Suspects {
   mutable std::mutex mutex_;
   std::map<AgentKey, Pending> pending_;
   std::set<AgentKey> standing_;
+  std::map<AgentKey, std::uint64_t> writes_;
   std::function<void()> wake_;
 };
 

@@ -119,7 +119,10 @@ void Watch::Loop::hear_name(Watched& watched, const net::Response& answer) {
 void Watch::Loop::hear_list(Watched& watched, Lane lane, const net::Response& answer) {
   Poll& poll = watched.polls[lane];
   const std::uint64_t digest = lane == kServices ? digest_services(answer.body) : digest_checks(answer.body, owner);
-  if (std::exchange(poll.digest, digest) != digest) {
+  // What says the same as the last list may hide that we wrote something and somebody took it away again in between.
+  const std::uint64_t writes = suspects == nullptr ? 0 : suspects->writes(watched.agent);
+  const bool wrote = std::exchange(poll.writes, writes) != writes;
+  if (std::exchange(poll.digest, digest) != digest || wrote) {
     if (suspects == nullptr) mark(watched, Sighting::Changed);
     if (suspects != nullptr) suspects->raise(watched.agent, watched.node, Clock::now());  // marked when that is due
   }

@@ -43,6 +43,7 @@ struct Watch::Loop {
     milliseconds delay{0};    // the last one given to a failure; 0: it went well
     std::uint64_t index = 0;
     std::optional<std::uint64_t> digest;  // of the list as last seen; kept through failures
+    std::uint64_t writes = 0;             // Suspects::writes() by then
   };
 
   struct Watched {

@@ -53,6 +53,8 @@ void tell_done(const Report& report) {
 
 void tell_failures(Once& once, const Report& report) {
   for (const Failure& failure : report.applied.failures) {
+    // Of the agent as a whole: told as its failure.
+    if (failure.service_id.empty() && failure.error.fault != Fault::Item) continue;
     if (!once.fresh("failed " + failure.service_id + failure.error.message)) continue;
     log::warn("refused", {{"agent", report.agent.url}, {"id", failure.service_id}, {"error", failure.error.message}});
   }

@@ -130,6 +130,25 @@ TEST_F(WatchOfAgent, DoesNotSpinWhenEveryAnswerComesAtOnce) {
   EXPECT_EQ(watching.marks(), 2u);
 }
 
+// A service gone, put back by us, and gone again before the next poll, which is paced: the list is as it was.
+TEST_F(WatchOfAgent, LooksAgainAtAListThatIsTheSameAfterAWriteOfOurs) {
+  const auto suspects = std::make_shared<Suspects>();
+  Watching both(1000, suspects);
+  agent.set("node-services", {.body = "same", .headers = {"X-Consul-Index: 7"}});
+  both.watch.follow({{server.url()}});
+  ASSERT_TRUE(eventually(kPatience, [&] { return agent.asked("node-services") >= 5; }));
+  ASSERT_TRUE(eventually(kPatience, [&] { return both.marks() == 1; }));
+  std::this_thread::sleep_for(2s);
+  EXPECT_EQ(both.marks(), 1U);
+  suspects->wrote({server.url()}, {});  // nothing
+  std::this_thread::sleep_for(2s);
+  EXPECT_EQ(both.marks(), 1U);
+  suspects->wrote({server.url()}, {Action{}});
+  EXPECT_TRUE(eventually(5s, [&] { return both.marks() == 2; }));
+  std::this_thread::sleep_for(2s);
+  EXPECT_EQ(both.marks(), 2U) << "once";
+}
+
 TEST_F(WatchOfAgent, AsksFromTheBeginningWhenTheIndexWentBack) {
   agent.set("node-services", {.headers = {"X-Consul-Index: 9"}});
   follow();

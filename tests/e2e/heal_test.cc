@@ -147,6 +147,22 @@ TEST_F(Heal, WhatWasDoneInTheCatalogBehindTheAgentIsUndoneWithinTwoSeconds) {
   EXPECT_GE(written, 2);
 }
 
+// Faster than the watch asks: what it hears then is what it heard before the repair.
+TEST_F(Heal, WhatIsUndoneInTheCatalogAgainAndAgainIsPutBackEachTime) {
+  const std::string id = "muster:web.7:20007";
+  const std::string node = cluster->a.node();
+  const auto stands = [&] {
+    const json list = cluster->server.get("/v1/catalog/node-services/" + node);
+    const json services = list.is_object() ? list.value("Services", json::array()) : json::array();
+    return std::any_of(services.begin(), services.end(), [&](const json& each) { return each["ID"] == id; });
+  };
+  for (int edit = 0; edit < 5; ++edit) {
+    cluster->server.put("/v1/catalog/deregister", {{"Node", node}, {"ServiceID", id}});
+    EXPECT_LT(healed_after("service gone again", stands), 10'000);  // the pauses double from 150 ms on
+    std::this_thread::sleep_for(50ms);
+  }
+}
+
 TEST_F(Heal, AnAgentThatLostItsDataIsSeenWithinTwoSecondsAndFilledAgain) {
   cluster->a.crash();
   cluster->a.wipe();
