@@ -14,6 +14,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kLongestWait{300'000};  // Nomad's own limit of a blocking query
+constexpr milliseconds kLongestRest{5'000};    // one daemon asks one client, and what ended while that was away waits
 constexpr char kLocal[] = "127.0.0.1";         // where the Consul agent is that no --consul-agent names
 
 class NodeSource final : public Source {
@@ -36,7 +37,7 @@ class NodeSource final : public Source {
  private:
   void fall_back() {
     reader_.client().drop();
-    rest_ = Clock::now() + backoff_.next();
+    rest_ = Clock::now() + std::min(backoff_.next(), kLongestRest);
     index_ = 0;
   }
 
