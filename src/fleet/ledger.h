@@ -32,9 +32,8 @@ struct LedgerSettings {
   units::Machine local{};
   // For so long a machine must be listed without a unit's state before a unit that is scheduled nowhere is believed to
   // be gone from it, and fleet must have answered without a break before one that it does not know any more is, and
-  // before what it does not list is absent: longer
-  // than its agent_ttl of 30 s, after which the states of a dead machine and it itself vanish, and within which each
-  // machine says all of its own again.
+  // before what it does not list is absent: longer than its agent_ttl of 30 s, after which the states of a dead machine
+  // and it itself vanish, and within which each machine says all of its own again.
   std::chrono::milliseconds settle{60 * 1000};
 };
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "e2e/cluster.h"
+#include "e2e/needs.h"
 #include "fakes/fake_fleet.h"
 #include "support/systemd.h"
 #include "support/systemd_control.h"
@@ -31,13 +32,7 @@ std::string id(const std::string& machine, const std::string& unit) { return "mu
 
 class HybridEndToEnd : public testing::Test {
  protected:
-  void SetUp() override {
-    for (const std::string& why : {support::no_consul(), support::no_systemd()}) {
-      if (why.empty()) continue;
-      std::cerr << "skipped: " << why << "\n";
-      GTEST_SKIP() << why;
-    }
-  }
+  void SetUp() override { skip_for({support::no_consul(), support::no_systemd()}); }
 };
 
 struct Hybrid {

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "e2e/cluster.h"
+#include "e2e/needs.h"
 #include "fakes/fake_consul.h"
 #include "support/http.h"
 #include "support/systemd_control.h"
@@ -45,13 +46,7 @@ std::string unit_file(const std::string& consul, const std::string& service = ""
 
 class SystemdEndToEnd : public testing::Test {
  protected:
-  void SetUp() override {
-    for (const std::string& why : {support::no_consul(), support::no_systemd()}) {
-      if (why.empty()) continue;
-      std::cerr << "skipped: " << why << "\n";
-      GTEST_SKIP() << why;
-    }
-  }
+  void SetUp() override { skip_for({support::no_consul(), support::no_systemd()}); }
 };
 
 // Nobody on that host, with --systemd.
